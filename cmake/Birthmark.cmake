@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# The three words every room's CMakeLists.txt uses: bm_library, bm_program, bm_test.
+
+# bm_library(<room> SOURCES a.cc … DEPS other rooms or imported targets …)
+function(bm_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(bm_${name} STATIC ${A_SOURCES})
+  target_link_libraries(bm_${name} PUBLIC bm_options ${A_DEPS})
+endfunction()
+
+# bm_program(<name> SOURCES … DEPS …) puts the program into build/bin.
+function(bm_program name)
+  cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE bm_options ${A_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# bm_test(<name> SOURCES … DEPS … [TIMEOUT s] [LABELS l…]) one GoogleTest program, one ctest entry.
+function(bm_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE bm_options ${A_DEPS} bm_test_support GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT})
+  if(A_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}")
+  endif()
+endfunction()
