@@ -92,7 +92,12 @@ void bm_cbor_close(bm_cbor_writer* w, size_t start) {
   size_t count = 0;
   for (size_t at = start + 1; at < w->size; count++) {
     size_t key = item_at(w, at);
-    size_t entry = key + item_at(w, at + key);
+    size_t value = key == 0 ? 0 : item_at(w, at + key);
+    if (value == 0) {
+      w->full = true;  // text that is not UTF-8 is not CBOR; the whole message is dropped
+      return;
+    }
+    size_t entry = key + value;
     // Insertion into the sorted part: three reversals move the entry without a second buffer.
     for (size_t to = start + 1; to < at;) {
       size_t other = item_at(w, to);
@@ -115,7 +120,14 @@ void bm_cbor_close(bm_cbor_writer* w, size_t start) {
 void bm_cbor_close_array(bm_cbor_writer* w, size_t start) {
   if (w->full) return;
   size_t count = 0;
-  for (size_t at = start + 1; at < w->size; count++) at += item_at(w, at);
+  for (size_t at = start + 1; at < w->size; count++) {
+    size_t item = item_at(w, at);
+    if (item == 0) {
+      w->full = true;
+      return;
+    }
+    at += item;
+  }
   set_count(w, start, count);
 }
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the core asks of the hardware. A port fills the struct: the host emulator with files and a
+// pty, firmware with registers. Every writer may lose power half way; the core is written so that
+// no such half write costs more than the operation it belonged to.
+// Thread rule: all calls come from the one loop that calls bm_device_poll.
+#pragma once
+
+#include "board.h"
+
+enum { BM_UID_MAX = 16 };
+
+typedef struct bm_hal {
+  void* ctx;
+  const bm_board* board;
+  uint8_t uid[BM_UID_MAX];
+  size_t uid_size;
+
+  // NOR flash is memory-mapped for reading, as a controller with execute-in-place does it.
+  const uint8_t* flash;
+  // Sets the block at `offset` (a multiple of BM_BLOCK) to 0xFF.
+  bool (*flash_erase)(void* ctx, uint32_t offset);
+  // Clears bits: the cell becomes old AND new.
+  bool (*flash_program)(void* ctx, uint32_t offset, const uint8_t* data, size_t size);
+  // Writes the flash's non-volatile protection register: bit n protects partition n.
+  bool (*flash_protect)(void* ctx, uint8_t partition_mask);
+  uint8_t (*flash_protection)(void* ctx);
+
+  void (*fuse_read)(void* ctx, uint8_t out[BM_FUSE_BYTES]);
+  // Blows one bit 0 -> 1; a blown bit stays.
+  bool (*fuse_blow)(void* ctx, unsigned bit);
+
+  // Non-volatile memory on the die that only privileged code of the device reads.
+  void (*private_read)(void* ctx, uint32_t offset, uint8_t* out, size_t size);
+  bool (*private_write)(void* ctx, uint32_t offset, const uint8_t* data, size_t size);
+
+  // The raw hardware random source.
+  bool (*random)(void* ctx, uint8_t* out, size_t size);
+
+  // Returns how many bytes were waiting, at most `capacity`; never blocks.
+  size_t (*console_rx)(void* ctx, uint8_t* out, size_t capacity);
+  void (*console_tx)(void* ctx, const uint8_t* data, size_t size);
+
+  // Asks for a reset; the port calls bm_device_start again.
+  void (*reset)(void* ctx);
+  uint32_t (*millis)(void* ctx);
+} bm_hal;
