@@ -68,8 +68,8 @@ struct Identity {
   template <class V>
   void Fields(V& v) {
     v("pki", pki);
-    v("slot", slot);
     v("lock", lock);
+    v("slot", slot);
     v("birth", birth);
     v("method", method);
     v("places", places);
