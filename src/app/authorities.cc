@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/authorities.h"
+
+#include "base/files.h"
+#include "crypto/digest.h"
+#include "ledger/events.h"
+#include "pki/issue.h"
+#include "pki/request.h"
+
+namespace birthmark::app {
+namespace {
+
+constexpr auto kDay = std::chrono::hours(24);
+
+pki::NotAfter EndOf(const plan::Lifetime& lifetime, Time from) {
+  if (lifetime.never) return std::nullopt;
+  return from + lifetime.duration;
+}
+
+std::string FillNumber(std::string name, int number) {
+  if (size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(number));
+  return name;
+}
+
+const plan::Level& LevelOf(const plan::Pki& pki, int level) {
+  return pki.levels[static_cast<size_t>(level - 1)];
+}
+
+Result<pki::Name> SubjectOf(const plan::Plan& plan, const std::string& name) {
+  return pki::Name::Make({{"O", plan.product.manufacturer}, {"CN", name}});
+}
+
+ledger::KeyFacts ToLedger(const keystore::KeyFacts& f) {
+  return {.local = f.local,
+          .sensitive = f.sensitive,
+          .extractable = f.extractable,
+          .always_sensitive = f.always_sensitive,
+          .never_extractable = f.never_extractable};
+}
+
+}  // namespace
+
+std::string AuthorityId(const plan::Pki& pki, int level, int number) {
+  return fmt::format("{}-{}.{}", pki.id, level, number);
+}
+
+Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a) {
+  crypto::Algorithm out{};
+  if (crypto::FromText(vocab::ToText(a), out)) return out;
+  return Refused("plan.algorithm", fmt::format("no key store here makes {} keys", vocab::ToText(a)),
+                 "use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519");
+}
+
+Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeKey(const std::string& id,
+                                                                crypto::Algorithm algorithm, bool offline,
+                                                                const std::string& purpose) {
+  keystore::KeyStore& store = StoreOf(offline);
+  BM_TRY(auto signer, store.Create(id, algorithm));
+  BM_TRY(keystore::KeyFacts facts, store.Facts(id));
+  Add("key:" + id, ledger::KeyCreated{.id = id,
+                                      .spki = signer->public_key().spki_digest(),
+                                      .facts = ToLedger(facts),
+                                      .store = facts.store,
+                                      .offline = offline,
+                                      .purpose = purpose,
+                                      .algorithm = std::string(crypto::ToText(algorithm))});
+  return signer;
+}
+
+void AuthorityMaker::Record(const plan::Pki& pki, const plan::Level& level, const Authority& a,
+                            const std::string& issuer) {
+  ledger::CaCreated body{.id = a.id,
+                         .pki = pki.id,
+                         .cert = Bytes(a.certificate.der().begin(), a.certificate.der().end()),
+                         .name = a.name,
+                         .level = static_cast<uint32_t>(a.level),
+                         .issuer = issuer,
+                         .offline = a.offline,
+                         .max_count = level.max_count};
+  if (level.issuing_window) body.issues_until = Millis(a.certificate.not_before() + *level.issuing_window);
+  Add("ca:" + a.id, body);
+}
+
+Result<Authority> AuthorityMaker::MakeRoot(const plan::Pki& pki, const plan::Level& level) {
+  BM_TRY(crypto::Algorithm algorithm, ToCrypto(level.algorithm));
+  Authority a{.id = AuthorityId(pki, 1, 1), .pki = pki.id, .level = 1, .offline = level.offline,
+              .name = FillNumber(level.name, 1), .certificate = {}};
+  BM_TRY(auto signer, MakeKey(a.id, algorithm, level.offline, "ca"));
+  BM_TRY(pki::Stamp stamp, serials_.Next());
+  BM_TRY(pki::Name subject, SubjectOf(plan_, a.name));
+  BM_TRY(a.certificate, pki::SelfSign(*signer, pki::RootProfile(), marks_, stamp,
+                                      {.subject = subject,
+                                       .key = signer->public_key(),
+                                       .not_after = EndOf(level.lifetime, stamp.at),
+                                       .path_len = pki::PathLenFor(1, pki.EeLevel())}));
+  Record(pki, level, a, a.id);
+  return a;
+}
+
+Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::Level& level) {
+  std::string id = AuthorityId(pki, level.level, 1);
+  BM_TRY(crypto::Algorithm algorithm, ToCrypto(level.algorithm));
+  BM_TRY(auto signer, MakeKey(id, algorithm, level.offline, "ca"));
+  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(level.name, 1)));
+  pki::RequestTerms terms{.workspace = workspace_,
+                          .name = FillNumber(level.name, 1),
+                          .level = level.level,
+                          .lifetime_days = std::nullopt,
+                          .path_len = pki::PathLenFor(level.level, pki.EeLevel()),
+                          .rehearsal = !marks_.policies.empty(),
+                          .created = clock_.Now()};
+  if (!level.lifetime.never) terms.lifetime_days = level.lifetime.duration / kDay;
+  BM_TRY(std::string text, pki::MakeRequest(terms, subject, *signer));
+  fs::path file = layout_.requests() / (id + ".request");
+  BM_CHECK(WriteFileAtomic(file, text));
+  BM_TRY(pki::Request request, pki::CheckRequest(text));
+  Add("ca:" + id, ledger::RequestCarried{.ca = id, .request = request.digest, .action = "exported"});
+  return file;
+}
+
+Result<std::string> AuthorityMaker::CarryAndSign(const fs::path& request_file,
+                                                 const std::vector<Authority>& above) {
+  const Authority& parent = above.back();
+  BM_TRY(std::string text, ReadTextFile(request_file, pki::kMaxRequestBytes));
+  fs::path in = request_file;
+  if (parent.offline) {
+    // The offline side works from the file that was carried in, not from our memory of it.
+    in = layout_.offline_in() / request_file.filename();
+    BM_CHECK(WriteFileAtomic(in, text));
+    BM_TRY(text, ReadTextFile(in, pki::kMaxRequestBytes));
+  }
+  BM_TRY(pki::Request request, pki::CheckRequest(text));
+  BM_TRY(auto signer, StoreOf(parent.offline).Open(parent.id));
+  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(parent.certificate, *signer));
+  std::vector<crypto::Certificate> chain;
+  for (auto it = above.rbegin(); it != above.rend(); ++it) chain.push_back(it->certificate);
+  BM_TRY(pki::Stamp stamp, serials_.Next());
+  BM_TRY(std::string response, pki::SignRequest(request, issuer, marks_, stamp, chain));
+  std::string id = request_file.stem().string();
+  Add("ca:" + id, ledger::RequestCarried{.ca = id,
+                                         .request = request.digest,
+                                         .action = "signed",
+                                         .response = crypto::Sha256(AsBytes(response))});
+  if (parent.offline) {
+    fs::path out = layout_.offline_out() / (id + ".response");
+    BM_CHECK(WriteFileAtomic(out, response));
+    BM_TRY(response, ReadTextFile(out, pki::kMaxRequestBytes));
+  }
+  BM_CHECK(WriteFileAtomic(layout_.requests() / (id + ".response"), response));
+  return response;
+}
+
+Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const plan::Level& level,
+                                                 const std::vector<Authority>& above,
+                                                 std::string_view response_text) {
+  std::string id = AuthorityId(pki, level.level, 1);
+  BM_TRY(std::string text, ReadTextFile(layout_.requests() / (id + ".request"), pki::kMaxRequestBytes));
+  BM_TRY(pki::Request request, pki::CheckRequest(text));
+  std::vector<crypto::Certificate> anchors{above.front().certificate};
+  BM_TRY(pki::Response response, pki::CheckResponse(response_text, request, anchors, clock_.Now()));
+  Add("ca:" + id, ledger::RequestCarried{.ca = id,
+                                         .request = request.digest,
+                                         .action = "imported",
+                                         .response = crypto::Sha256(AsBytes(response_text))});
+  Authority a{.id = id, .pki = pki.id, .level = level.level, .offline = level.offline,
+              .name = FillNumber(level.name, 1), .certificate = response.certificate};
+  Record(pki, level, a, above.back().id);
+  return a;
+}
+
+Result<std::vector<Authority>> AuthorityMaker::MakeBelow(const plan::Pki& pki, std::vector<Authority> made) {
+  while (made.size() < pki.levels.size()) {
+    const plan::Level& level = LevelOf(pki, static_cast<int>(made.size()) + 1);
+    BM_TRY(fs::path request, WriteRequest(pki, level));
+    BM_TRY(std::string response, CarryAndSign(request, made));
+    BM_TRY(Authority a, AcceptResponse(pki, level, made, response));
+    made.push_back(std::move(a));
+  }
+  return made;
+}
+
+Result<std::vector<Authority>> AuthorityMaker::MakeAll(const plan::Pki& pki,
+                                                       const std::optional<crypto::Certificate>& root,
+                                                       std::optional<fs::path>* waiting) {
+  std::vector<Authority> made;
+  if (pki.levels.empty()) return made;
+  if (!root) {
+    BM_TRY(Authority a, MakeRoot(pki, LevelOf(pki, 1)));
+    made.push_back(std::move(a));
+    return MakeBelow(pki, std::move(made));
+  }
+  if (pki.levels.size() < 2) {
+    return Refused("init.root-cert", "an existing root needs a plan with at least two levels of authorities",
+                   "add a level 2 to the identity PKI of the plan");
+  }
+  Authority a{.id = AuthorityId(pki, 1, 1), .pki = pki.id, .level = 1, .offline = true,
+              .name = root->common_name().value_or(root->subject()), .certificate = *root};
+  Record(pki, LevelOf(pki, 1), a, a.id);
+  made.push_back(std::move(a));
+  BM_TRY(fs::path request, WriteRequest(pki, LevelOf(pki, 2)));
+  *waiting = request;
+  return made;
+}
+
+Result<std::vector<Authority>> AuthorityMaker::Continue(const plan::Pki& pki, std::vector<Authority> above,
+                                                        std::string_view response) {
+  const plan::Level& level = LevelOf(pki, static_cast<int>(above.size()) + 1);
+  BM_TRY(Authority a, AcceptResponse(pki, level, above, response));
+  above.push_back(std::move(a));
+  return MakeBelow(pki, std::move(above));
+}
+
+Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
+                                             const pki::Profile& profile, const std::string& purpose) {
+  BM_TRY(crypto::Algorithm algorithm,
+         ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
+  Issued out{.key_id = pki.id + "-ee", .chain = {}};
+  BM_TRY(auto signer, MakeKey(out.key_id, algorithm, false, purpose));
+  BM_TRY(pki::Stamp stamp, serials_.Next());
+  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(pki.end_entity.name, 1)));
+  pki::Contents contents{.subject = subject,
+                         .key = signer->public_key(),
+                         .not_after = EndOf(pki.end_entity.lifetime, stamp.at)};
+  const Authority& parent = authorities.back();
+  BM_TRY(auto parent_key, StoreOf(parent.offline).Open(parent.id));
+  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(parent.certificate, *parent_key));
+  BM_TRY(crypto::Certificate certificate, pki::Issue(issuer, profile, marks_, stamp, contents));
+  if (parent.offline) {
+    Add("ca:" + parent.id,
+        ledger::RequestCarried{.ca = parent.id,
+                               .request = crypto::Sha256(signer->public_key().spki()),
+                               .action = "signed",
+                               .response = certificate.digest()});
+  }
+  out.chain.push_back(std::move(certificate));
+  for (auto it = authorities.rbegin(); it != authorities.rend(); ++it) {
+    if (it->level > 1) out.chain.push_back(it->certificate);
+  }
+  return out;
+}
+
+Result<Authority> AuthorityMaker::MakeOperations() {
+  Authority a{.id = "operations", .pki = "operations", .level = 1, .offline = false,
+              .name = plan_.product.manufacturer + " Operations CA", .certificate = {}};
+  BM_TRY(auto signer, MakeKey(a.id, crypto::Algorithm::kEcdsaP256, false, "ca"));
+  BM_TRY(pki::Stamp stamp, serials_.Next());
+  BM_TRY(pki::Name subject, SubjectOf(plan_, a.name));
+  BM_TRY(a.certificate, pki::SelfSign(*signer, pki::RootProfile(), marks_, stamp,
+                                      {.subject = subject,
+                                       .key = signer->public_key(),
+                                       .not_after = stamp.at + kDay * 3653,
+                                       .path_len = 0}));
+  Add("ca:" + a.id, ledger::CaCreated{.id = a.id,
+                                      .pki = a.pki,
+                                      .cert = Bytes(a.certificate.der().begin(), a.certificate.der().end()),
+                                      .name = a.name,
+                                      .level = 1,
+                                      .issuer = a.id});
+  return a;
+}
+
+Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations, const std::string& pseudonym,
+                                              const std::string& kind, const std::string& role) {
+  Issued out{.key_id = "credential-" + pseudonym, .chain = {}};
+  BM_TRY(auto signer, MakeKey(out.key_id, crypto::Algorithm::kEcdsaP256, false, "credential"));
+  BM_TRY(auto issuer_key, stores_.online->Open(operations.id));
+  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(operations.certificate, *issuer_key));
+  BM_TRY(pki::Stamp stamp, serials_.Next());
+  BM_TRY(pki::Name subject,
+         pki::Name::Make({{"O", plan_.product.manufacturer}, {"OU", role}, {"CN", pseudonym}}));
+  const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
+  // A credential is short-lived on purpose: a person who left has nothing that still works.
+  BM_TRY(crypto::Certificate certificate,
+         pki::Issue(issuer, profile, marks_, stamp,
+                    {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * 90}));
+  Add("credential:" + pseudonym,
+      ledger::CredentialIssued{.cert = Bytes(certificate.der().begin(), certificate.der().end()),
+                               .kind = kind,
+                               .role = role,
+                               .pseudonym = pseudonym});
+  out.chain = {certificate};
+  return out;
+}
+
+}  // namespace birthmark::app

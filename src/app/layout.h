@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things are in a workspace's folder. Paths only; nothing is opened here.
+#pragma once
+
+#include "base/files.h"
+
+namespace birthmark::app {
+
+// Layout names the folders of a workspace WS and of its offline side, WS.offline, which stands for the
+// machine that is never on a network: its keys, and what is carried in and out.
+struct Layout {
+  fs::path root;
+
+  explicit Layout(fs::path ws) : root(std::move(ws)) {
+    // "acme/" and "acme" are the same workspace.
+    if (root.filename().empty()) root = root.parent_path();
+  }
+  fs::path offline() const { return root.string() + ".offline"; }
+  fs::path lock() const { return root / "lock"; }
+  fs::path ledger() const { return root / "ledger"; }
+  fs::path keys() const { return root / "keys"; }
+  fs::path offline_keys() const { return offline() / "keys"; }
+  fs::path offline_in() const { return offline() / "in"; }
+  fs::path offline_out() const { return offline() / "out"; }
+  // requests holds what is carried: NAME.request out, NAME.response back.
+  fs::path requests() const { return root / "requests"; }
+  // public_dir holds what may be given away: root.pem, disclosure-root.pem, log.vkey, checkpoints.
+  fs::path public_dir() const { return root / "public"; }
+  // images holds the firmware released for the line, by stage.
+  fs::path images() const { return root / "images"; }
+  // devices holds the emulated devices' fuses and flash; a real line has none.
+  fs::path devices() const { return root / "devices"; }
+  fs::path local_credential() const { return root / "credential"; }
+};
+
+}  // namespace birthmark::app

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function a command; each stands in the file named after its noun.
+#pragma once
+
+#include "cli/spec.h"
+
+namespace birthmark::cli {
+
+// cmd_init.cc
+Result<int> Init(const Invocation&);
+Result<int> RequestImport(const Invocation&);
+Result<int> CredentialIssue(const Invocation&);
+// cmd_status.cc
+Result<int> StatusOf(const Invocation&);
+// cmd_plan.cc
+Result<int> PlanNew(const Invocation&);
+Result<int> PlanCheck(const Invocation&);
+Result<int> PlanShow(const Invocation&);
+Result<int> PlanDiff(const Invocation&);
+Result<int> PlanAdopt(const Invocation&);
+// cmd_registry.cc
+Result<int> ProductList(const Invocation&);
+Result<int> ProductShow(const Invocation&);
+Result<int> CaList(const Invocation&);
+Result<int> CaShow(const Invocation&);
+Result<int> CertList(const Invocation&);
+Result<int> CertShow(const Invocation&);
+Result<int> UnitList(const Invocation&);
+Result<int> UnitShow(const Invocation&);
+Result<int> KeyList(const Invocation&);
+Result<int> KeyShow(const Invocation&);
+Result<int> CredentialList(const Invocation&);
+// cmd_line.cc
+Result<int> LineRun(const Invocation&);
+// cmd_ledger.cc
+Result<int> LedgerVerify(const Invocation&);
+Result<int> LedgerProve(const Invocation&);
+Result<int> LedgerBundle(const Invocation&);
+Result<int> LedgerRebuild(const Invocation&);
+Result<int> LedgerCheckpoint(const Invocation&);
+// cmd_answer.cc
+Result<int> AnswerAll(const Invocation&);
+Result<int> Disclose(const Invocation&);
+// cmd_reader.cc: the same functions as birthmark-reader
+Result<int> Show(const Invocation&);
+Result<int> Verify(const Invocation&);
+Result<int> Compare(const Invocation&);
+Result<int> Recompute(const Invocation&);
+// cmd_words.cc
+Result<int> Vocab(const Invocation&);
+Result<int> Explain(const Invocation&);
+Result<int> Completion(const Invocation&);
+Result<int> Version(const Invocation&);
+
+}  // namespace birthmark::cli
