@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// PKIs: levels without a gap, lifetimes that nest, limits of subordinates, what is online.
+#include <fmt/format.h>
+
+#include "plan/check.h"
+
+namespace birthmark::plan {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Outlives is true when something issued at the end of the parent's issuing window is still valid
+// after the parent is not. Never ends after everything but never.
+bool Outlives(const Lifetime& child, const Lifetime& parent, milliseconds parent_window) {
+  if (parent.never) return false;
+  return child.never || child.duration + parent_window > parent.duration;
+}
+
+void CheckLevels(const Pki& pki, Findings& out) {
+  for (size_t i = 0; i < pki.levels.size(); ++i) {
+    const Level& l = pki.levels[i];
+    if (l.level == static_cast<int>(i) + 1) continue;
+    out.Error(
+        "plan.pki-levels",
+        fmt::format("pki \"{}\": level {} stands where level {} belongs", pki.id, l.level, i + 1),
+        "number the levels 1, 2, 3… from the root down, without a gap", l.line);
+  }
+  for (size_t i = 1; i < pki.levels.size(); ++i) {
+    const Level& parent = pki.levels[i - 1];
+    const Level& l = pki.levels[i];
+    if (Outlives(l.lifetime, parent.lifetime, parent.issuing_window.value_or(milliseconds(0)))) {
+      out.Error(
+          "plan.subordinate-outlives",
+          fmt::format("pki \"{}\": level {} lives {}, its parent only {}{}", pki.id, l.level,
+                      ToText(l.lifetime), ToText(parent.lifetime),
+                      parent.issuing_window
+                          ? " and issues for " + DurationText(*parent.issuing_window)
+                          : ""),
+          "give the parent its child's lifetime and its own issuing window on top, or \"never\"",
+          l.line);
+    }
+  }
+  if (pki.levels.empty()) return;
+  const Level& last = pki.levels.back();
+  if (Outlives(pki.end_entity.lifetime, last.lifetime,
+               last.issuing_window.value_or(milliseconds(0)))) {
+    out.Warn(
+        "plan.leaf-outlives-chain",
+        fmt::format("pki \"{}\": end entities live {}, the authority that signs them {}", pki.id,
+                    ToText(pki.end_entity.lifetime), ToText(last.lifetime)),
+        "a certificate is of no use after its chain: give the authority the same life and a short "
+        "issuing-window",
+        pki.end_entity.line);
+  }
+  if (!pki.levels.front().offline && pki.levels.size() > 1) {
+    out.Warn("plan.root-online", fmt::format("pki \"{}\": the root is online", pki.id),
+             "say offline = true; its requests are then carried as files", pki.levels.front().line);
+  }
+  if (last.offline && pki.purpose == Purpose::kIdentity) {
+    out.Error("plan.issuer-offline",
+              fmt::format("pki \"{}\": level {} signs devices' certificates but is offline", pki.id,
+                          last.level),
+              "the last level issues on the line: offline = false", last.line);
+  }
+  for (size_t i = 1; i < pki.levels.size(); ++i) {
+    const Level& l = pki.levels[i];
+    if (pki.purpose != Purpose::kIdentity || l.issuing_window || l.max_count) continue;
+    out.Note(
+        "plan.subordinate-unlimited",
+        fmt::format("pki \"{}\": level {} retires neither by time nor by count", pki.id, l.level),
+        "issuing-window and max-count are what identity-time-limits and identity-number answer",
+        l.line);
+  }
+}
+
+}  // namespace
+
+void CheckPkis(const Plan& plan, Findings& out) {
+  int line = plan.product.line;
+  if (plan.IdentityPki() == nullptr) {
+    out.Error("plan.pki-missing", "no [[pki]] has purpose \"identity\"", "add one with its levels",
+              line);
+  }
+  if (plan.DisclosurePki() == nullptr) {
+    out.Error("plan.pki-missing", "no [[pki]] has purpose \"disclosure\"",
+              "add one: a root and the key that signs disclosures", line);
+  }
+  for (const Pki& pki : plan.pkis) {
+    CheckLevels(pki, out);
+    if (pki.purpose != Purpose::kAnchor && pki.levels.empty()) {
+      out.Error("plan.pki-levels", fmt::format("pki \"{}\" has no levels", pki.id),
+                "add [[pki.level]]; only an anchor's key may be its own PKI", pki.line);
+    }
+    if (pki.purpose != Purpose::kIdentity && !pki.end_entity.algorithm) {
+      out.Error("plan.key-missing",
+                fmt::format("pki \"{}\" end-entity has no \"algorithm\"", pki.id),
+                "add algorithm = \"ecdsa-p256\"", pki.end_entity.line);
+    }
+  }
+}
+
+}  // namespace birthmark::plan
