@@ -3,6 +3,7 @@
 // a threshold key all look the same here. Leaves out where private keys live (keystore).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string_view>
 

@@ -25,9 +25,12 @@ struct Deleter {
 template <class T, auto Free>
 using Owned = std::unique_ptr<T, Deleter<Free>>;
 
+// FreeEcKey keeps the deprecated EC_KEY_free out of everybody's includes (p256.cc).
+void FreeEcKey(EC_KEY* key);
+
 using BioPtr = Owned<BIO, BIO_free_all>;
 using BignumPtr = Owned<BIGNUM, BN_free>;
-using EcKeyPtr = Owned<EC_KEY, EC_KEY_free>;
+using EcKeyPtr = Owned<EC_KEY, FreeEcKey>;
 using EvpKeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
 using EvpMdCtxPtr = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 using EvpKeyCtxPtr = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
