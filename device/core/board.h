@@ -28,7 +28,8 @@ typedef enum {
 
 // Fuse bits. The map is part of docs/formats/station-protocol.md.
 enum {
-  BM_FUSE_BOOT_ANCHOR = 0,  // 256 bits: SHA-256 of the boot anchor's SPKI DER, bit 0 = 0x80 of byte 0
+  BM_FUSE_BOOT_ANCHOR =
+      0,  // 256 bits: SHA-256 of the boot anchor's SPKI DER, bit 0 = 0x80 of byte 0
   BM_FUSE_SECURE_BOOT = 256,
   BM_FUSE_IDENTITY_LOCK = 257,
   BM_FUSE_FIRST_STAGE_LOCK = 258,

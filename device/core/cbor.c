@@ -123,7 +123,8 @@ bool bm_cbor_uint(bm_span item, uint64_t* out) {
 bool bm_cbor_int(bm_span item, int64_t* out) {
   bm_cbor_major major;
   uint64_t value;
-  if (head(item, &major, &value) == 0 || major > BM_CBOR_NEGATIVE || value > INT64_MAX) return false;
+  if (head(item, &major, &value) == 0 || major > BM_CBOR_NEGATIVE || value > INT64_MAX)
+    return false;
   *out = major == BM_CBOR_UINT ? (int64_t)value : -1 - (int64_t)value;
   return true;
 }

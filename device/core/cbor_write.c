@@ -21,7 +21,11 @@ void bm_cbor_put_raw(bm_cbor_writer* w, bm_span bytes) {
 void bm_cbor_head(bm_cbor_writer* w, bm_cbor_major major, uint64_t value) {
   uint8_t out[9];
   unsigned bytes = value < 24 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : value >> 32 ? 8 : 4;
-  unsigned info = bytes == 0 ? (unsigned)value : bytes == 1 ? 24 : bytes == 2 ? 25 : bytes == 4 ? 26 : 27;
+  unsigned info = bytes == 0   ? (unsigned)value
+                  : bytes == 1 ? 24
+                  : bytes == 2 ? 25
+                  : bytes == 4 ? 26
+                               : 27;
   out[0] = (uint8_t)((unsigned)major << 5 | info);
   for (unsigned i = 0; i < bytes; i++) out[1 + i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
   bm_cbor_put_raw(w, bm_span_of(out, 1 + bytes));

@@ -27,7 +27,8 @@ typedef struct {
 } bm_cose;
 
 // bm_cose_parse reads a COSE_Sign1 (RFC 9052 section 4.2, tag 18 optional). False when it is not
-// deterministic CBOR, not that shape, has a critical header, or more than BM_MAX_CHAIN certificates.
+// deterministic CBOR, not that shape, has a critical header, or more than BM_MAX_CHAIN
+// certificates.
 bool bm_cose_parse(bm_span in, bm_cose* out);
 
 typedef struct {
@@ -52,8 +53,8 @@ typedef struct {
   bm_span policy;  // the policy map, empty if the anchor has none
 } bm_anchor;
 
-// bm_stage_anchors opens a walk over the anchors of a stage payload. False when the payload is not a
-// deterministic map with such an array.
+// bm_stage_anchors opens a walk over the anchors of a stage payload. False when the payload is not
+// a deterministic map with such an array.
 bool bm_stage_anchors(bm_span payload, bm_cbor_walk* walk);
 
 // bm_anchor_next decodes the next anchor; a malformed one ends the walk and sets *malformed.

@@ -27,7 +27,9 @@ static inline bool bm_span_equal(bm_span a, bm_span b) {
   return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-static inline bool bm_span_is(bm_span a, const char* text) { return bm_span_equal(a, bm_text(text)); }
+static inline bool bm_span_is(bm_span a, const char* text) {
+  return bm_span_equal(a, bm_text(text));
+}
 
 static inline uint32_t bm_get_u32(const uint8_t* p) {
   return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;

@@ -137,8 +137,8 @@ static bm_verdict load_anchor(work* w, const bm_anchor* anchor, const bm_cose* c
         return BM_REFUSED_ANCHOR_FORM;
       }
       w->anchor_spki = spki_of(&w->anchor_certificate);
-      w->anchor_name = bm_span_of(w->anchor_certificate.subject_raw.p,
-                                  w->anchor_certificate.subject_raw.len);
+      w->anchor_name =
+          bm_span_of(w->anchor_certificate.subject_raw.p, w->anchor_certificate.subject_raw.len);
       break;
   }
   if (mbedtls_pk_parse_public_key(&w->anchor_pk, w->anchor_spki.p, w->anchor_spki.n) != 0) {
@@ -185,9 +185,9 @@ static bm_verdict walk_chain(work* w, size_t given, unsigned* level) {
     bool top = i + 1 == n;
     mbedtls_x509_crt* c = certificate[i];
     if (!strong(&c->pk)) return BM_REFUSED_WEAK;
-    bm_span issuer_name = top ? top_name
-                              : bm_span_of(certificate[i + 1]->subject_raw.p,
-                                           certificate[i + 1]->subject_raw.len);
+    bm_span issuer_name =
+        top ? top_name
+            : bm_span_of(certificate[i + 1]->subject_raw.p, certificate[i + 1]->subject_raw.len);
     // RFC 5280 section 6.1.3 (a)(4). A bare key has no name to compare with.
     if (issuer_name.n > 0 &&
         !bm_span_equal(bm_span_of(c->issuer_raw.p, c->issuer_raw.len), issuer_name)) {
@@ -265,9 +265,8 @@ static bm_verdict apply_policy(const work* w, bm_span policy, unsigned level, co
       (!bm_cbor_array(value, &walk) || !list_has_level(walk, level))) {
     return BM_REFUSED_LEVEL;
   }
-  if (bm_cbor_find(policy, "eku", &value) &&
-      (!bm_cbor_string(value, &text) || w->signer == NULL ||
-       !sequence_has(&w->signer->ext_key_usage, text))) {
+  if (bm_cbor_find(policy, "eku", &value) && (!bm_cbor_string(value, &text) || w->signer == NULL ||
+                                              !sequence_has(&w->signer->ext_key_usage, text))) {
     return BM_REFUSED_EKU;
   }
   if (bm_cbor_find(policy, "policy_oid", &value) &&
@@ -284,7 +283,8 @@ static bm_verdict apply_policy(const work* w, bm_span policy, unsigned level, co
 
 // hash_to_be_signed hashes the Sig_structure of RFC 9052 section 4.4 without building it:
 // ["Signature1", protected, h'', payload].
-static bool hash_to_be_signed(const bm_cose* cose, const mbedtls_md_info_t* md, uint8_t* hash) {
+static bool hash_to_be_signed(bm_span protected_header, bm_span payload,
+                              const mbedtls_md_info_t* md, uint8_t* hash) {
   uint8_t buffer[32];
   bm_cbor_writer w;
   mbedtls_md_context_t ctx;
@@ -293,17 +293,21 @@ static bool hash_to_be_signed(const bm_cose* cose, const mbedtls_md_info_t* md, 
   bm_cbor_start(&w, buffer, sizeof buffer);
   bm_cbor_head(&w, BM_CBOR_ARRAY, 4);
   bm_cbor_put_text(&w, "Signature1");
-  bm_cbor_head(&w, BM_CBOR_BYTES, cose->protected_header.n);
+  bm_cbor_head(&w, BM_CBOR_BYTES, protected_header.n);
   good = good && mbedtls_md_update(&ctx, buffer, w.size) == 0 &&
-         mbedtls_md_update(&ctx, cose->protected_header.p, cose->protected_header.n) == 0;
+         mbedtls_md_update(&ctx, protected_header.p, protected_header.n) == 0;
   bm_cbor_start(&w, buffer, sizeof buffer);
   bm_cbor_put_bytes(&w, bm_span_none());
-  bm_cbor_head(&w, BM_CBOR_BYTES, cose->payload.n);
+  bm_cbor_head(&w, BM_CBOR_BYTES, payload.n);
   good = good && mbedtls_md_update(&ctx, buffer, w.size) == 0 &&
-         mbedtls_md_update(&ctx, cose->payload.p, cose->payload.n) == 0 &&
-         mbedtls_md_finish(&ctx, hash) == 0;
+         mbedtls_md_update(&ctx, payload.p, payload.n) == 0 && mbedtls_md_finish(&ctx, hash) == 0;
   mbedtls_md_free(&ctx);
   return good;
+}
+
+bool bm_cose_digest(bm_span protected_header, bm_span payload, uint8_t out[32]) {
+  const mbedtls_md_info_t* md = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
+  return md != NULL && hash_to_be_signed(protected_header, payload, md, out);
 }
 
 static bool ecdsa_good(const mbedtls_ecp_keypair* key, const uint8_t* hash, size_t hash_size,
@@ -332,7 +336,8 @@ static bm_verdict check_signature(const work* w, const bm_cose* cose, const algo
   if (!mbedtls_pk_can_do(pk, ec ? MBEDTLS_PK_ECDSA : MBEDTLS_PK_RSA)) return BM_REFUSED_SIGNATURE;
   const mbedtls_md_info_t* md = mbedtls_md_info_from_type(a->md);
   uint8_t hash[MBEDTLS_MD_MAX_SIZE];
-  if (md == NULL || !hash_to_be_signed(cose, md, hash)) return BM_REFUSED_ALGORITHM;
+  if (md == NULL || !hash_to_be_signed(cose->protected_header, cose->payload, md, hash))
+    return BM_REFUSED_ALGORITHM;
   size_t size = mbedtls_md_get_size(md);
   bool good;
   if (ec) {

@@ -35,14 +35,17 @@ const char* bm_verdict_text(bm_verdict verdict);
 
 typedef struct {
   bm_verdict verdict;
-  unsigned level;          // draft 5.1: 1 = the anchor's own key signed; 0 when not established
-  const char* algorithm;   // COSE name, NULL when unknown
-  bm_span payload;         // the signed payload
+  unsigned level;         // draft 5.1: 1 = the anchor's own key signed; 0 when not established
+  const char* algorithm;  // COSE name, NULL when unknown
+  bm_span payload;        // the signed payload
 } bm_verify_result;
 
 // bm_verify_object checks the COSE_Sign1 `object` under `anchor`, applying the anchor's policy:
 // levels, eku, policy_oid, subject, algorithms.
 bm_verdict bm_verify_object(const bm_anchor* anchor, bm_span object, bm_verify_result* result);
+
+// bm_cose_digest is the SHA-256 of what a COSE_Sign1 signs (RFC 9052 section 4.4).
+bool bm_cose_digest(bm_span protected_header, bm_span payload, uint8_t out[32]);
 
 // bm_sha256 hashes one run of bytes.
 void bm_sha256(bm_span in, uint8_t out[32]);

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rooms of the core call of each other. Leaves out the port's view: see device.h.
+#pragma once
+
+#include "device.h"
+
+// ---- rng.c: the hardware source, its health test, the generator behind every key.
+bool bm_rng_start(bm_device* d);
+int bm_rng_fill(void* device, unsigned char* out, size_t n);  // the shape mbedTLS wants
+bool bm_rng_contribute(bm_device* d, bm_span seed);
+void bm_rng_test(bm_device* d);
+
+// ---- private.c: private memory.
+void bm_private_load(bm_device* d);
+bool bm_private_initialise(bm_device* d);
+// bm_private_save commits the state; on failure the state in RAM is read back from the memory.
+bool bm_private_save(bm_device* d);
+void bm_wipe(void* p, size_t n);
+
+// ---- factory_data.c: certificates (and, on a board made for it, the identity itself).
+bool bm_chain_load(const bm_device* d, unsigned slot, bm_span* chain_cbor);
+bool bm_chain_save(bm_device* d, unsigned slot, bm_span chain_cbor);
+// bm_factory_record returns the CBOR map of a "BMFD" record at the start of factory-data.
+bool bm_factory_record(const bm_device* d, bm_span* map);
+
+// ---- identity.c: slots, requests, signatures.
+typedef struct {
+  bool occupied;
+  bool certificate;  // a chain is stored and its leaf holds this key
+  bool mismatch;     // a chain is stored and its leaf holds another key
+  uint32_t generation;
+  uint8_t key[BM_P256_KEY];
+  uint8_t point[BM_P256_POINT];
+  bm_span chain;  // CBOR array of DER certificates
+} bm_identity;
+
+extern const char* const bm_slot_names[BM_SLOTS];
+int bm_slot_find(bm_span name);
+void bm_identity_load(bm_device* d, unsigned slot, bm_identity* out);
+bm_status bm_identity_generate(bm_device* d, unsigned slot, bool restart);
+bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span* der);
+bm_status bm_identity_put_chain(bm_device* d, unsigned slot, bm_span chain, bool replace);
+bool bm_sign_es256(bm_device* d, const uint8_t key[BM_P256_KEY], const uint8_t digest[32],
+                   uint8_t signature[64]);
+void bm_spki_of(const uint8_t point[BM_P256_POINT], uint8_t out[BM_P256_SPKI]);
+bm_span bm_serial(bm_device* d);
+
+// ---- boot.c: the boot ROM and the stages.
+void bm_boot(bm_device* d);
+bm_span bm_region(const bm_device* d, bm_partition_id id);
+bool bm_erased(bm_span region);
+// bm_anchor_in_force finds an anchor by id in what booted, as it stands in flash now. "fuse" is the
+// boot ROM's own. *changed tells that the flash no longer holds what was booted.
+bool bm_anchor_in_force(bm_device* d, bm_span id, bm_anchor* out, uint8_t digest[32],
+                        bool* changed);
+
+// ---- locks.c: the two locks, the seal, the fuses.
+typedef struct {
+  uint8_t fuses[BM_FUSE_BYTES];
+  bool identity_fuse;
+  bool identity_software;
+  bool first_stage_fuse;
+  bool first_stage_software;
+  bool port;
+  bool sealed;
+  bool secure_boot;
+} bm_locks;
+
+void bm_locks_read(const bm_device* d, bm_locks* out);
+bool bm_factory_image(const bm_device* d);  // the running image carries factory commands
+bool bm_factory_mode(const bm_device* d);   // and the identity lock is open
+bm_status bm_blow(bm_device* d, bm_span name, bm_span digest, bool* already);
+bm_status bm_lock_software(bm_device* d, bool identity, bool first_stage);
+bm_status bm_unconfigure(bm_device* d);
+
+// ---- report.c
+void bm_write_boot(const bm_device* d, bm_cbor_writer* w);
+void bm_write_rng(const bm_device* d, bm_cbor_writer* w);
+void bm_write_slot(bm_device* d, unsigned slot, bm_cbor_writer* w);
+bm_status bm_write_report(bm_device* d, bm_span nonce, bm_cbor_writer* w);
+
+// ---- commands.c and commands_flash.c
+typedef bm_status (*bm_handler)(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_run_command(bm_device* d, uint8_t type, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_flash_write(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_flash_erase(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_flash_digest(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_flash_read(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_self_test(bm_device* d, bm_span args, bm_cbor_writer* out);
+bool bm_flash_put(bm_device* d, uint32_t offset, const uint8_t* data, size_t size);
+bool bm_flash_clear(bm_device* d, uint32_t offset, uint32_t size);
+
+// bm_fail remembers the sentence that goes with a refusal.
+static inline bm_status bm_fail(bm_device* d, bm_status status, const char* text) {
+  d->error_text = text;
+  return status;
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// birthmark-device: one emulated device. It says where its console and its programmer's port are in
+// one line on standard output, then behaves like hardware until it is told to stop, its parent
+// dies, or nobody has talked to it for its lifetime.
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "console_pty.h"
+#include "device/core/device.h"
+#include "nvm.h"
+#include "programmer.h"
+
+typedef struct {
+  nvm parts;
+  console_pty console;
+  programmer port;
+  bm_device device;
+  bool reset;
+  long lifetime_seconds;
+} machine;
+
+static machine the_machine;  // 150 KB that would not be good on a stack
+
+static bool flash_erase(void* m, uint32_t offset) {
+  return nvm_flash_erase(&((machine*)m)->parts, offset);
+}
+static bool flash_program(void* m, uint32_t offset, const uint8_t* data, size_t size) {
+  return nvm_flash_program(&((machine*)m)->parts, offset, data, size);
+}
+static bool flash_protect(void* m, uint8_t mask) {
+  return nvm_flash_protect(&((machine*)m)->parts, mask);
+}
+static uint8_t flash_protection(void* m) { return ((machine*)m)->parts.fuses[NVM_PROTECT_AT]; }
+static void fuse_read(void* m, uint8_t out[BM_FUSE_BYTES]) {
+  memcpy(out, ((machine*)m)->parts.fuses, BM_FUSE_BYTES);
+}
+static bool fuse_blow(void* m, unsigned bit) { return nvm_fuse_blow(&((machine*)m)->parts, bit); }
+static void private_read(void* m, uint32_t offset, uint8_t* out, size_t size) {
+  memcpy(out, ((machine*)m)->parts.private_memory + offset, size);
+}
+static bool private_write(void* m, uint32_t offset, const uint8_t* data, size_t size) {
+  return nvm_private_write(&((machine*)m)->parts, offset, data, size);
+}
+static bool random_fill(void* m, uint8_t* out, size_t size) {
+  (void)m;
+  return nvm_random(out, size);
+}
+static size_t console_rx(void* m, uint8_t* out, size_t capacity) {
+  return console_read(&((machine*)m)->console, out, capacity);
+}
+static void console_tx(void* m, const uint8_t* data, size_t size) {
+  console_write(&((machine*)m)->console, data, size);
+}
+static void reset(void* m) { ((machine*)m)->reset = true; }
+static uint32_t millis(void* m) {
+  (void)m;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint32_t)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+static void power_on(machine* m) {
+  bm_hal hal = {.ctx = m,
+                .board = m->parts.board,
+                .uid_size = m->parts.fuses[NVM_UID_SIZE_AT],
+                .flash = m->parts.flash,
+                .flash_erase = flash_erase,
+                .flash_program = flash_program,
+                .flash_protect = flash_protect,
+                .flash_protection = flash_protection,
+                .fuse_read = fuse_read,
+                .fuse_blow = fuse_blow,
+                .private_read = private_read,
+                .private_write = private_write,
+                .random = random_fill,
+                .console_rx = console_rx,
+                .console_tx = console_tx,
+                .reset = reset,
+                .millis = millis};
+  memcpy(hal.uid, m->parts.fuses + NVM_UID_AT, hal.uid_size);
+  m->reset = false;
+  bm_device_start(&m->device, &hal);
+}
+
+static void restart(machine* m) {
+  bm_device_stop(&m->device);
+  power_on(m);
+}
+
+static int fail(const char* what) {
+  fprintf(stderr, "birthmark-device: %s\n", what);
+  return 2;
+}
+
+static int serve(machine* m) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signals < 0) return fail("signals cannot be read");
+  uint32_t last = millis(m);
+  for (;;) {
+    // Index 1 is the port: its listener, or the probe that is connected. A negative fd is skipped.
+    bool probe = m->port.connection >= 0;
+    struct pollfd fd[4] = {{m->port.held ? -1 : m->console.master, POLLIN, 0},
+                           {probe ? m->port.connection : m->port.listener, POLLIN, 0},
+                           {signals, POLLIN, 0},
+                           {STDIN_FILENO, POLLIN, 0}};
+    if (poll(fd, 4, 1000) > 0) {
+      if (fd[2].revents != 0) return 0;
+      char discard[256];
+      // The end of standard input is the end of whoever started this device. (PR_SET_PDEATHSIG
+      // would also fire when only the thread that started it ends.)
+      if (fd[3].revents != 0 && read(STDIN_FILENO, discard, sizeof discard) <= 0) return 0;
+      if (fd[0].revents != 0 && bm_device_poll(&m->device) > 0) last = millis(m);
+      if (fd[1].revents != 0) {
+        last = millis(m);
+        if (!probe) {
+          programmer_accept(&m->port);
+        } else if (programmer_serve(&m->port)) {
+          m->reset = true;
+        }
+      }
+      if (m->reset) restart(m);
+    }
+    if ((uint32_t)(millis(m) - last) / 1000 >= (uint32_t)m->lifetime_seconds) return 0;
+  }
+}
+
+static bool hex(const char* text, uint8_t* out, size_t* size) {
+  size_t n = strlen(text);
+  if (n == 0 || n % 2 != 0 || n / 2 > BM_UID_MAX) return false;
+  for (size_t i = 0; i < n; i += 2) {
+    unsigned value;
+    char two[3] = {text[i], text[i + 1], 0};
+    if (strspn(two, "0123456789abcdefABCDEF") != 2 || sscanf(two, "%x", &value) != 1) return false;
+    out[i / 2] = (uint8_t)value;
+  }
+  *size = n / 2;
+  return true;
+}
+
+static bool number(const char* text, uint64_t* out) {
+  char* end;
+  *out = strtoull(text, &end, 10);
+  return *text >= '0' && *text <= '9' && *end == 0;
+}
+
+static const char kUsage[] =
+    "usage: birthmark-device --board bmc|bulb --state DIR [--uid HEX] [--console pty]\n"
+    "         [--programmer unix:PATH] [--lifetime-seconds N]\n"
+    "         [--seed N] [--noise P] [--cut-frame N] [--drop-frame N] [--power-cut-after N]\n"
+    "One emulated device. It ends with its standard input.\n";
+
+enum {
+  kBoard = 1,
+  kState,
+  kUid,
+  kConsole,
+  kProgrammer,
+  kLifetime,
+  kSeed,
+  kNoise,
+  kCut,
+  kDrop,
+  kPower
+};
+
+int main(int argc, char** argv) {
+  static const struct option kOptions[] = {{"board", required_argument, NULL, kBoard},
+                                           {"state", required_argument, NULL, kState},
+                                           {"uid", required_argument, NULL, kUid},
+                                           {"console", required_argument, NULL, kConsole},
+                                           {"programmer", required_argument, NULL, kProgrammer},
+                                           {"lifetime-seconds", required_argument, NULL, kLifetime},
+                                           {"seed", required_argument, NULL, kSeed},
+                                           {"noise", required_argument, NULL, kNoise},
+                                           {"cut-frame", required_argument, NULL, kCut},
+                                           {"drop-frame", required_argument, NULL, kDrop},
+                                           {"power-cut-after", required_argument, NULL, kPower},
+                                           {NULL, 0, NULL, 0}};
+  machine* m = &the_machine;
+  const bm_board* board = NULL;
+  const char* state = NULL;
+  const char* socket_path = NULL;
+  uint8_t uid[BM_UID_MAX];
+  size_t uid_size = 0;
+  uint64_t lifetime = 600;
+  m->console.seed = 1;
+  m->port.listener = -1;
+  m->port.connection = -1;
+  int option;
+  while ((option = getopt_long(argc, argv, "", kOptions, NULL)) != -1) {
+    bool good = true;
+    char* end = NULL;
+    switch (option) {
+      case kBoard:
+        good = (board = bm_board_find(bm_text(optarg))) != NULL;
+        break;
+      case kState:
+        state = optarg;
+        break;
+      case kUid:
+        good = hex(optarg, uid, &uid_size);
+        break;
+      case kConsole:
+        good = strcmp(optarg, "pty") == 0;
+        break;
+      case kProgrammer:
+        good = strncmp(optarg, "unix:", 5) == 0;
+        socket_path = optarg + 5;
+        break;
+      case kLifetime:
+        good = number(optarg, &lifetime) && lifetime > 0 && lifetime <= 86400;
+        break;
+      case kSeed:
+        good = number(optarg, &m->console.seed) && m->console.seed != 0;
+        break;
+      case kNoise:
+        m->console.noise = strtod(optarg, &end);
+        good = *end == 0 && m->console.noise >= 0 && m->console.noise <= 1;
+        break;
+      case kCut:
+        good = number(optarg, &m->console.cut_frame);
+        break;
+      case kDrop:
+        good = number(optarg, &m->console.drop_frame);
+        break;
+      case kPower:
+        good = number(optarg, &m->parts.cut_after);
+        break;
+      default:
+        good = false;
+    }
+    if (!good) {
+      fputs(kUsage, stderr);
+      return 2;
+    }
+  }
+  if (board == NULL || state == NULL || optind != argc) {
+    fputs(kUsage, stderr);
+    return 2;
+  }
+  m->lifetime_seconds = (long)lifetime;
+  const char* wrong = nvm_open(&m->parts, board, state, bm_span_of(uid, uid_size));
+  if (wrong != NULL) return fail(wrong);
+  if (!console_open(&m->console)) return fail("no pty for the console");
+  if (socket_path != NULL && !programmer_listen(&m->port, &m->parts, socket_path)) {
+    return fail("the programmer's socket cannot be opened");
+  }
+  power_on(m);
+  printf("ready console=%s programmer=%s\n", m->console.path,
+         socket_path == NULL ? "none" : socket_path);
+  fflush(stdout);
+  int code = serve(m);
+  if (socket_path != NULL) unlink(socket_path);
+  bm_device_stop(&m->device);
+  return code;
+}
