@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which objects to offer to a device for one anchor: the good one, and beside it one for each thing
+// that a verifier may or may not care about. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "anchors/trial_spec.h"
+#include "plan/plan.h"
+
+namespace birthmark::anchors {
+
+// kMaxTrialLevel is the deepest level offered: a device takes chains of five certificates, of which
+// one may be the anchor's own.
+inline constexpr uint32_t kMaxTrialLevel = 5;
+
+// TrialBasis is the good object of an anchor, and whether it can be made.
+struct TrialBasis {
+  std::string anchor;
+  uint32_t level = 2;            // draft section 5.1: 1 = the anchor's own key signs
+  std::string algorithm;         // of the signer, a name of TrialAlgorithms
+  std::string anchor_algorithm;  // of the anchor's own key; empty: no level-1 object is offered
+  bool have_key = true;  // the anchor's private key is at hand: rehearsal, or an anchor of our own
+};
+
+// BasisOf reads the good object off the plan: the level at which the anchor's PKI has its end
+// entities, unless the anchor accepts only others; its end entities' algorithm. Absent for an
+// anchor that the device's verifier does not use (a bundle or keyring of others) and for one
+// without a PKI of ours.
+std::optional<TrialBasis> BasisOf(const plan::Plan& plan, const plan::Anchor& anchor);
+
+// PlanTrials lists the objects, the good one first. Without the key there is only the forger's.
+std::vector<TrialSpec> PlanTrials(const TrialBasis& basis);
+
+}  // namespace birthmark::anchors
