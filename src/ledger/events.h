@@ -435,6 +435,20 @@ struct TrialsRun {
   }
 };
 
+// SignerCertified is an end-entity key the manufacturer keeps: of disclosures, or under an anchor.
+struct SignerCertified {
+  static constexpr std::string_view kType = "signer.certified";
+  std::string key;           // key id
+  std::string pki;
+  std::vector<Bytes> chain;  // DER, itself first, without the root; empty: the key is its own anchor
+  template <class V>
+  void Fields(V& v) {
+    v("key", key);
+    v("pki", pki);
+    v("chain", chain);
+  }
+};
+
 // DisclosureSigned records that a disclosure left the process; the file is written after the commit.
 struct DisclosureSigned {
   static constexpr std::string_view kType = "disclosure.signed";

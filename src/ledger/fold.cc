@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/fold.h"
+
+#include <algorithm>
+
+#include "ledger/events.h"
+
+namespace birthmark::ledger {
+namespace {
+
+// FoldBody is overloaded for each body that says something to a table.
+void FoldBody(const Event& e, const PlanAdopted& b, Changes& out) {
+  out.push_back(PlanRow{0, b.product, b.version, b.digest, e.at});
+}
+void FoldBody(const Event& e, const KeyCreated& b, Changes& out) {
+  out.push_back(KeyRow{0, b.id, b.store, b.purpose, b.algorithm, b.spki, b.offline, e.at, std::nullopt});
+}
+void FoldBody(const Event& e, const KeyDestroyed& b, Changes& out) { out.push_back(KeyEnd{b.spki, e.at}); }
+void FoldBody(const Event&, const CaCreated& b, Changes& out) {
+  out.push_back(CaRow{0, b.id, b.pki, b.name, b.issuer, b.level, b.offline, b.max_count, b.issues_until, 0});
+}
+void FoldBody(const Event& e, const CredentialIssued& b, Changes& out) {
+  out.push_back(CredentialRow{0, b.pseudonym, b.kind, b.role, e.at});
+}
+void FoldBody(const Event& e, const SessionOpened& b, Changes& out) {
+  out.push_back(SessionRow{0, b.id, b.pseudonym, b.role, b.station, e.at, std::nullopt});
+}
+void FoldBody(const Event& e, const SessionClosed& b, Changes& out) { out.push_back(SessionEnd{b.id, e.at}); }
+void FoldBody(const Event& e, const IdentityIssued& b, Changes& out) {
+  IdentityRow r;
+  r.serial = b.serial;
+  r.spki = b.spki;
+  r.unit = b.unit;
+  r.slot = b.slot;
+  r.ca = b.ca;
+  r.method = b.method;
+  r.issued_at = r.state_at = e.at;
+  out.push_back(std::move(r));
+}
+void FoldBody(const Event& e, const IdentityState& b, Changes& out) {
+  out.push_back(IdentityStateChange{b.serial, b.state, e.at});
+}
+void FoldBody(const Event& e, const UnitVisit& b, Changes& out) {
+  out.push_back(UnitChange{b.unit, e.at, std::nullopt, b.site, true});
+}
+void FoldBody(const Event& e, const UnitState& b, Changes& out) {
+  out.push_back(UnitChange{b.unit, e.at, b.state, std::nullopt, false});
+}
+
+// FoldAs folds e when it is of type B, and says whether it was.
+template <class B>
+Result<bool> FoldAs(const Event& e, Changes& out) {
+  if (e.type != B::kType) return false;
+  auto body = BodyOf<B>(e);
+  if (!body) return std::unexpected(std::move(body).error().Context(e.type));
+  FoldBody(e, *body, out);
+  return true;
+}
+
+template <class... Bs>
+Status FoldAny(const Event& e, Changes& out) {
+  Status status;
+  auto one = [&](Result<bool> r) {
+    if (!r) status = std::unexpected(std::move(r).error());
+    return !status || *r;
+  };
+  (one(FoldAs<Bs>(e, out)) || ...);
+  return status;
+}
+
+// Many events of these types follow each unit; all others are few.
+bool IsMany(std::string_view type) {
+  return type.starts_with("identity.") || type.starts_with("unit.") || type.starts_with("session.") ||
+         type == KeyOutside::kType;
+}
+
+}  // namespace
+
+bool IsLive(std::string_view s) {
+  return s != "superseded" && s != "revoked" && s != "void" && s != "destroyed";
+}
+
+Result<Changes> Fold(const Event& e) {
+  BM_CHECK(CheckType(e.type));
+  Changes out;
+  BM_CHECK(FoldAny<IdentityIssued, IdentityState, UnitVisit, UnitState, SessionOpened, SessionClosed,
+                   KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, PlanAdopted>(e, out));
+  if (!IsMany(e.type)) out.push_back(Notable{e.type});
+  return out;
+}
+
+Result<NewEvent> Prepare(const Event& e) {
+  NewEvent n;
+  BM_TRY(n.changes, Fold(e));
+  n.encoded = EncodeEvent(e);
+  if (n.encoded.size() > kMaxEventBytes) {
+    return Refused("ledger.event-large", fmt::format("a {} event is larger than 1 MiB", e.type));
+  }
+  return n;
+}
+
+}  // namespace birthmark::ledger

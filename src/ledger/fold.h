@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fold: what one event changes in the registry's tables. Pure: it looks at the event alone, so the
+// registry can be dropped and rebuilt at any time. Leaves out how tables are stored (ledger/sqlite).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ledger/event_codec.h"
+
+namespace birthmark::ledger {
+
+// IdentityRow is one certificate. Its DER stands in the event `seq`.
+struct IdentityRow {
+  uint64_t seq = 0;        // of identity.issued
+  Bytes serial;
+  Digest spki{};
+  std::string unit, slot, ca, method;
+  std::string state = "issued";
+  int64_t issued_at = 0;
+  int64_t state_at = 0;
+};
+
+// IsLive is false for identities that ended: superseded, revoked, void, destroyed. A certificate lost
+// at a station still counts until somebody ends it.
+bool IsLive(std::string_view identity_state);
+
+struct IdentityStateChange {
+  Bytes serial;
+  std::string state;
+  int64_t at = 0;
+};
+
+// UnitRow is one unit; `product` is the part of its name before the first "/".
+struct UnitRow {
+  std::string unit, product, state, site;
+  int64_t first_at = 0, last_at = 0;
+  uint64_t visits = 0;
+};
+struct UnitChange {
+  std::string unit;
+  int64_t at = 0;
+  std::optional<std::string> state, site;
+  bool visit = false;
+};
+
+struct CaRow {
+  uint64_t seq = 0;
+  std::string id, pki, name, issuer;
+  uint32_t level = 1;
+  bool offline = false;
+  std::optional<uint64_t> max_count;
+  std::optional<int64_t> issues_until;
+  uint64_t issued = 0;     // identities so far
+};
+
+struct KeyRow {
+  uint64_t seq = 0;
+  std::string id, store, purpose, algorithm;
+  Digest spki{};
+  bool offline = false;
+  int64_t created_at = 0;
+  std::optional<int64_t> destroyed_at;
+};
+struct KeyEnd {
+  Digest spki{};
+  int64_t at = 0;
+};
+
+struct CredentialRow {
+  uint64_t seq = 0;
+  std::string pseudonym, kind, role;
+  int64_t issued_at = 0;
+};
+
+struct PlanRow {
+  uint64_t seq = 0;
+  std::string product;
+  uint32_t version = 1;
+  Digest digest{};
+  int64_t adopted_at = 0;
+};
+
+struct SessionRow {
+  uint64_t seq = 0;
+  std::string id, pseudonym, role, station;
+  int64_t opened_at = 0;
+  std::optional<int64_t> closed_at;
+};
+struct SessionEnd {
+  std::string id;
+  int64_t at = 0;
+};
+
+// Notable marks an event of a type that is few in number, so that it is found without reading the log.
+struct Notable {
+  std::string type;
+};
+
+using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, CaRow, KeyRow, KeyEnd,
+                            CredentialRow, PlanRow, SessionRow, SessionEnd, Notable>;
+using Changes = std::vector<Change>;
+
+// Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are applied.
+// Errors: ledger.event-type, those of reading the body.
+Result<Changes> Fold(const Event& e);
+
+// NewEvent is an event ready for the writer: its bytes and its fold.
+struct NewEvent {
+  Bytes encoded;
+  Changes changes;
+};
+
+// Prepare checks, encodes and folds an event on the producer's thread.
+// Errors: ledger.event-type, ledger.event-large, those of Fold.
+Result<NewEvent> Prepare(const Event& e);
+
+// PrepareIssued is the fast road for certificates made from a template: `encoded` is an identity.issued
+// event whose fold is `row`. Its caller answers for the two agreeing; VerifyLog checks that they do.
+inline NewEvent PrepareIssued(Bytes encoded, IdentityRow row) {
+  NewEvent e{std::move(encoded), {}};
+  e.changes.emplace_back(std::move(row));
+  return e;
+}
+
+}  // namespace birthmark::ledger

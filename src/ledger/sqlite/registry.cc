@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/sqlite/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "crypto/digest.h"
+
+namespace birthmark::ledger {
+namespace {
+
+// Rows that grow with production stand in the order of their events, so that appending touches the
+// last page only; the random order of serials and keys is the key index's concern.
+constexpr const char* kSchema = R"(
+CREATE TABLE identity(seq INTEGER PRIMARY KEY, serial BLOB NOT NULL, spki BLOB NOT NULL,
+  unit TEXT NOT NULL, slot TEXT NOT NULL, ca TEXT NOT NULL, method TEXT NOT NULL, state TEXT NOT NULL,
+  issued_at INTEGER NOT NULL, state_at INTEGER NOT NULL) STRICT;
+CREATE TABLE unit(unit TEXT PRIMARY KEY, product TEXT NOT NULL, state TEXT NOT NULL,
+  site TEXT NOT NULL, visits INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE TABLE ca(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, pki TEXT NOT NULL, name TEXT NOT NULL,
+  issuer TEXT NOT NULL, level INTEGER NOT NULL, offline INTEGER NOT NULL, max_count INTEGER,
+  issues_until INTEGER, issued INTEGER NOT NULL) STRICT;
+CREATE TABLE key(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, spki BLOB NOT NULL, store TEXT NOT NULL,
+  purpose TEXT NOT NULL, algorithm TEXT NOT NULL, offline INTEGER NOT NULL,
+  created_at INTEGER NOT NULL, destroyed_at INTEGER) STRICT;
+CREATE TABLE credential(seq INTEGER PRIMARY KEY, pseudonym TEXT NOT NULL, kind TEXT NOT NULL,
+  role TEXT NOT NULL, issued_at INTEGER NOT NULL) STRICT;
+CREATE TABLE plan(seq INTEGER PRIMARY KEY, product TEXT NOT NULL, version INTEGER NOT NULL,
+  digest BLOB NOT NULL, adopted_at INTEGER NOT NULL) STRICT;
+CREATE TABLE session(id TEXT PRIMARY KEY, seq INTEGER NOT NULL, pseudonym TEXT NOT NULL,
+  role TEXT NOT NULL, station TEXT NOT NULL, opened_at INTEGER NOT NULL, closed_at INTEGER)
+  STRICT, WITHOUT ROWID;
+CREATE TABLE notable(type TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(type, seq))
+  STRICT, WITHOUT ROWID;
+)";
+
+constexpr const char* kTables[] = {"identity", "unit", "ca", "key", "credential", "plan", "session",
+                                   "notable"};
+
+constexpr const char* kIdentityColumns = "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at";
+
+Digest DigestColumn(const Stmt& s, int c) {
+  Digest d{};
+  ByteView b = s.Blob(c);
+  std::copy_n(b.begin(), std::min(b.size(), d.size()), d.begin());
+  return d;
+}
+std::string TextColumn(const Stmt& s, int c) { return std::string(s.Text(c)); }
+std::optional<int64_t> OptionalColumn(const Stmt& s, int c) {
+  if (s.IsNull(c)) return std::nullopt;
+  return s.Int(c);
+}
+
+IdentityRow ReadIdentity(const Stmt& s) {
+  IdentityRow r;
+  r.seq = s.Uint(0);
+  ByteView serial = s.Blob(1);
+  r.serial.assign(serial.begin(), serial.end());
+  r.spki = DigestColumn(s, 2);
+  r.unit = TextColumn(s, 3);
+  r.slot = TextColumn(s, 4);
+  r.ca = TextColumn(s, 5);
+  r.method = TextColumn(s, 6);
+  r.state = TextColumn(s, 7);
+  r.issued_at = s.Int(8);
+  r.state_at = s.Int(9);
+  return r;
+}
+UnitRow ReadUnit(const Stmt& s) {
+  UnitRow r;
+  r.unit = TextColumn(s, 0);
+  r.product = TextColumn(s, 1);
+  r.state = TextColumn(s, 2);
+  r.site = TextColumn(s, 3);
+  r.visits = s.Uint(4);
+  r.first_at = s.Int(5);
+  r.last_at = s.Int(6);
+  return r;
+}
+KeyRow ReadKey(const Stmt& s) {
+  KeyRow r;
+  r.seq = s.Uint(0);
+  r.id = TextColumn(s, 1);
+  r.spki = DigestColumn(s, 2);
+  r.store = TextColumn(s, 3);
+  r.purpose = TextColumn(s, 4);
+  r.algorithm = TextColumn(s, 5);
+  r.offline = s.Int(6) != 0;
+  r.created_at = s.Int(7);
+  r.destroyed_at = OptionalColumn(s, 8);
+  return r;
+}
+
+// Where builds a WHERE clause of equalities and keeps the values bound to it.
+class Where {
+ public:
+  void Equal(const char* column, const std::optional<std::string>& value) {
+    if (!value) return;
+    sql_ += fmt::format("{} {} = ?", sql_.empty() ? " WHERE" : " AND", column);
+    values_.push_back(*value);
+  }
+  void After(const char* column, const std::optional<std::string>& value) {
+    if (!value) return;
+    sql_ += fmt::format("{} {} > ?", sql_.empty() ? " WHERE" : " AND", column);
+    values_.push_back(*value);
+  }
+  void AfterSeq(const std::optional<uint64_t>& seq) {
+    if (seq) sql_ += fmt::format("{} seq > {}", sql_.empty() ? " WHERE" : " AND", *seq);
+  }
+  const std::string& sql() const { return sql_; }
+  void BindTo(Stmt& s) const {
+    for (size_t i = 0; i < values_.size(); ++i) s.Bind(static_cast<int>(i) + 1, std::string_view(values_[i]));
+  }
+
+ private:
+  std::string sql_;
+  std::vector<std::string> values_;
+};
+
+Where WhereOf(const IdentityFilter& f) {
+  Where w;
+  w.Equal("unit", f.unit);
+  w.Equal("slot", f.slot);
+  w.Equal("ca", f.ca);
+  w.Equal("state", f.state);
+  return w;
+}
+Where WhereOf(const UnitFilter& f) {
+  Where w;
+  w.Equal("product", f.product);
+  w.Equal("state", f.state);
+  w.Equal("site", f.site);
+  return w;
+}
+
+template <class Row, class Read>
+Result<std::vector<Row>> All(const Db& db, const std::string& sql, const Where& where, Read&& read) {
+  BM_TRY(Stmt s, db.Prepare(sql));
+  where.BindTo(s);
+  std::vector<Row> out;
+  for (;;) {
+    BM_TRY(bool more, s.Step());
+    if (!more) return out;
+    out.push_back(read(s));
+  }
+}
+
+// One gives the row of a statement already bound, and resets it.
+template <class Row, class Read>
+Result<std::optional<Row>> One(Stmt& s, Read&& read) {
+  BM_TRY(bool found, s.Step());
+  std::optional<Row> out;
+  if (found) out = read(s);
+  s.Reset();
+  return out;
+}
+
+}  // namespace
+
+Key16 SpkiKey(const Digest& spki) {
+  Key16 k;
+  std::copy_n(spki.begin(), k.size(), k.begin());
+  return k;
+}
+Key16 SerialKey(ByteView serial) {
+  constexpr std::string_view kLabel = "serial:";
+  return SpkiKey(crypto::Sha256(AsBytes(kLabel), serial));
+}
+Key16 UnitKey(std::string_view unit) {
+  constexpr std::string_view kLabel = "unit:";
+  return SpkiKey(crypto::Sha256(AsBytes(kLabel), AsBytes(unit)));
+}
+
+Status Registry::CreateTables(const Db& db) { return db.Exec(kSchema); }
+
+Status Registry::DropTables(const Db& db) {
+  for (const char* t : kTables) BM_CHECK(db.Exec(fmt::format("DROP TABLE IF EXISTS {}", t).c_str()));
+  return {};
+}
+
+Result<Registry> Registry::Open(const Db& db, KeyFinder finder) {
+  Registry r(db, std::move(finder));
+  struct {
+    Stmt& stmt;
+    std::string sql;
+  } all[] = {
+      {r.put_identity_, "INSERT INTO identity VALUES(?,?,?,?,?,?,?,?,?,?)"},
+      {r.set_identity_, "UPDATE identity SET state=?2, state_at=?3 WHERE seq=?1"},
+      {r.put_unit_,
+       "INSERT INTO unit VALUES(?1,?2,ifnull(?3,'started'),ifnull(?4,''),?5,?6,?6) "
+       "ON CONFLICT(unit) DO UPDATE SET state=ifnull(?3,state), site=ifnull(?4,site), "
+       "visits=visits+?5, last_at=max(last_at,?6)"},
+      {r.put_ca_, "INSERT INTO ca VALUES(?,?,?,?,?,?,?,?,?,0)"},
+      {r.count_ca_,
+       "UPDATE ca SET issued=issued+?2 WHERE seq=(SELECT max(seq) FROM ca WHERE id=?1)"},
+      {r.put_key_, "INSERT INTO key VALUES(?,?,?,?,?,?,?,?,NULL)"},
+      {r.end_key_, "UPDATE key SET destroyed_at=?2 WHERE spki=?1 AND destroyed_at IS NULL"},
+      {r.put_credential_, "INSERT INTO credential VALUES(?,?,?,?,?)"},
+      {r.put_plan_, "INSERT INTO plan VALUES(?,?,?,?,?)"},
+      {r.put_session_, "INSERT OR REPLACE INTO session VALUES(?,?,?,?,?,?,NULL)"},
+      {r.end_session_, "UPDATE session SET closed_at=?2 WHERE id=?1 AND closed_at IS NULL"},
+      {r.put_notable_, "INSERT INTO notable VALUES(?,?)"},
+      {r.get_identity_, fmt::format("SELECT {} FROM identity WHERE seq=?", kIdentityColumns)},
+      {r.get_key_, "SELECT * FROM key WHERE seq=?"},
+      {r.get_unit_, "SELECT * FROM unit WHERE unit=?"},
+  };
+  for (auto& [stmt, sql] : all) {
+    BM_TRY(stmt, db.Prepare(sql));
+  }
+  return r;
+}
+
+Status Registry::Apply(uint64_t seq, const Changes& changes) {
+  for (const Change& c : changes) BM_CHECK(ApplyOne(seq, c));
+  return {};
+}
+
+Status Registry::ApplyOne(uint64_t seq, const Change& change) {
+  if (auto* r = std::get_if<IdentityRow>(&change)) {
+    if (auto it = issued_.find(r->ca); it != issued_.end()) {
+      ++it->second;
+    } else {
+      issued_.emplace(r->ca, 1);
+    }
+    return put_identity_.Bind(1, seq).Bind(2, ByteView(r->serial)).Bind(3, ByteView(r->spki))
+        .Bind(4, r->unit).Bind(5, r->slot).Bind(6, r->ca).Bind(7, r->method).Bind(8, r->state)
+        .Bind(9, r->issued_at).Bind(10, r->state_at).Run();
+  }
+  if (auto* s = std::get_if<IdentityStateChange>(&change)) {
+    BM_TRY(auto row, IdentityBySerial(s->serial));
+    if (!row) return {};
+    return set_identity_.Bind(1, row->seq).Bind(2, std::string_view(s->state)).Bind(3, s->at).Run();
+  }
+  if (auto* u = std::get_if<UnitChange>(&change)) {
+    std::string_view unit = u->unit;
+    put_unit_.Bind(1, unit).Bind(2, unit.substr(0, unit.find('/')));
+    u->state ? put_unit_.Bind(3, std::string_view(*u->state)) : put_unit_.BindNull(3);
+    u->site ? put_unit_.Bind(4, std::string_view(*u->site)) : put_unit_.BindNull(4);
+    return put_unit_.Bind(5, uint64_t{u->visit}).Bind(6, u->at).Run();
+  }
+  if (auto* r = std::get_if<CaRow>(&change)) {
+    return put_ca_.Bind(1, seq).Bind(2, r->id).Bind(3, r->pki).Bind(4, r->name).Bind(5, r->issuer)
+        .Bind(6, uint64_t{r->level}).Bind(7, uint64_t{r->offline}).BindOptional(8, r->max_count)
+        .BindOptional(9, r->issues_until).Run();
+  }
+  if (auto* r = std::get_if<KeyRow>(&change)) {
+    return put_key_.Bind(1, seq).Bind(2, r->id).Bind(3, ByteView(r->spki)).Bind(4, r->store)
+        .Bind(5, r->purpose).Bind(6, r->algorithm).Bind(7, uint64_t{r->offline})
+        .Bind(8, r->created_at).Run();
+  }
+  if (auto* e = std::get_if<KeyEnd>(&change)) return end_key_.Bind(1, ByteView(e->spki)).Bind(2, e->at).Run();
+  if (auto* r = std::get_if<CredentialRow>(&change)) {
+    return put_credential_.Bind(1, seq).Bind(2, r->pseudonym).Bind(3, r->kind).Bind(4, r->role)
+        .Bind(5, r->issued_at).Run();
+  }
+  if (auto* r = std::get_if<PlanRow>(&change)) {
+    return put_plan_.Bind(1, seq).Bind(2, r->product).Bind(3, uint64_t{r->version})
+        .Bind(4, ByteView(r->digest)).Bind(5, r->adopted_at).Run();
+  }
+  if (auto* r = std::get_if<SessionRow>(&change)) {
+    return put_session_.Bind(1, r->id).Bind(2, seq).Bind(3, r->pseudonym).Bind(4, r->role)
+        .Bind(5, r->station).Bind(6, r->opened_at).Run();
+  }
+  if (auto* e = std::get_if<SessionEnd>(&change)) {
+    return end_session_.Bind(1, std::string_view(e->id)).Bind(2, e->at).Run();
+  }
+  return put_notable_.Bind(1, std::string_view(std::get<Notable>(change).type)).Bind(2, seq).Run();
+}
+
+Status Registry::EndBatch() {
+  for (const auto& [ca, n] : issued_) BM_CHECK(count_ca_.Bind(1, std::string_view(ca)).Bind(2, n).Run());
+  issued_.clear();
+  return {};
+}
+
+Result<std::vector<uint64_t>> Registry::Seqs(const Key16& key) {
+  std::vector<uint64_t> seqs;
+  BM_CHECK(find_(key, seqs));
+  std::ranges::sort(seqs);
+  // While a run is being published a key may stand both in it and in memory.
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  return seqs;
+}
+
+Result<std::optional<IdentityRow>> Registry::IdentityAt(uint64_t seq) {
+  return One<IdentityRow>(get_identity_.Bind(1, seq), ReadIdentity);
+}
+
+Result<std::optional<IdentityRow>> Registry::IdentityBySerial(ByteView serial) {
+  BM_TRY(auto seqs, Seqs(SerialKey(serial)));
+  for (uint64_t seq : seqs) {
+    BM_TRY(auto row, IdentityAt(seq));
+    if (row && std::ranges::equal(row->serial, serial)) return row;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<IdentityRow>> Registry::IdentitiesByKey(const Digest& spki) {
+  BM_TRY(auto seqs, Seqs(SpkiKey(spki)));
+  std::vector<IdentityRow> out;
+  for (uint64_t seq : seqs) {
+    BM_TRY(auto row, IdentityAt(seq));
+    if (row && row->spki == spki) out.push_back(std::move(*row));
+  }
+  return out;
+}
+
+Result<std::vector<IdentityRow>> Registry::IdentitiesOf(std::string_view unit) {
+  BM_TRY(auto seqs, Seqs(UnitKey(unit)));
+  std::vector<IdentityRow> out;
+  for (uint64_t seq : seqs) {
+    BM_TRY(auto row, IdentityAt(seq));
+    if (row && row->unit == unit) out.push_back(std::move(*row));
+  }
+  return out;
+}
+
+Result<std::optional<KeyRow>> Registry::KeyBySpki(const Digest& spki) {
+  BM_TRY(auto seqs, Seqs(SpkiKey(spki)));
+  for (uint64_t seq : seqs) {
+    BM_TRY(auto row, One<KeyRow>(get_key_.Bind(1, seq), ReadKey));
+    if (row && row->spki == spki) return row;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<UnitRow>> Registry::Unit(std::string_view unit) {
+  return One<UnitRow>(get_unit_.Bind(1, unit), ReadUnit);
+}
+
+Result<std::vector<IdentityRow>> Registry::Identities(const IdentityFilter& f, const Page& page) {
+  if (f.unit) {
+    // The unit has its own way in; the rest of the filter sifts its few identities.
+    BM_TRY(auto rows, IdentitiesOf(*f.unit));
+    std::erase_if(rows, [&](const IdentityRow& r) {
+      return (f.slot && r.slot != *f.slot) || (f.ca && r.ca != *f.ca) || (f.state && r.state != *f.state) ||
+             (page.after_seq && r.seq <= *page.after_seq);
+    });
+    if (rows.size() > page.limit) rows.resize(page.limit);
+    return rows;
+  }
+  Where w = WhereOf(f);
+  w.AfterSeq(page.after_seq);
+  return All<IdentityRow>(*db_, fmt::format("SELECT {} FROM identity{} ORDER BY seq LIMIT {}",
+                                            kIdentityColumns, w.sql(), page.limit),
+                          w, ReadIdentity);
+}
+
+Result<std::vector<UnitRow>> Registry::Units(const UnitFilter& f, const Page& page) {
+  Where w = WhereOf(f);
+  w.After("unit", page.after_unit);
+  return All<UnitRow>(*db_, fmt::format("SELECT * FROM unit{} ORDER BY unit LIMIT {}", w.sql(), page.limit),
+                      w, ReadUnit);
+}
+
+Result<std::vector<CaRow>> Registry::Cas() {
+  return All<CaRow>(*db_, "SELECT * FROM ca ORDER BY seq", {}, [](const Stmt& s) {
+    CaRow r;
+    r.seq = s.Uint(0);
+    r.id = TextColumn(s, 1);
+    r.pki = TextColumn(s, 2);
+    r.name = TextColumn(s, 3);
+    r.issuer = TextColumn(s, 4);
+    r.level = static_cast<uint32_t>(s.Uint(5));
+    r.offline = s.Int(6) != 0;
+    if (!s.IsNull(7)) r.max_count = s.Uint(7);
+    r.issues_until = OptionalColumn(s, 8);
+    r.issued = s.Uint(9);
+    return r;
+  });
+}
+
+Result<std::vector<KeyRow>> Registry::Keys() {
+  return All<KeyRow>(*db_, "SELECT * FROM key ORDER BY seq", {}, ReadKey);
+}
+
+Result<std::vector<CredentialRow>> Registry::Credentials() {
+  return All<CredentialRow>(*db_, "SELECT * FROM credential ORDER BY seq", {}, [](const Stmt& s) {
+    return CredentialRow{s.Uint(0), TextColumn(s, 1), TextColumn(s, 2), TextColumn(s, 3), s.Int(4)};
+  });
+}
+
+Result<std::vector<PlanRow>> Registry::Plans() {
+  return All<PlanRow>(*db_, "SELECT * FROM plan ORDER BY seq", {}, [](const Stmt& s) {
+    return PlanRow{s.Uint(0), TextColumn(s, 1), static_cast<uint32_t>(s.Uint(2)), DigestColumn(s, 3), s.Int(4)};
+  });
+}
+
+Result<std::vector<SessionRow>> Registry::Sessions(bool open_only, uint64_t limit) {
+  std::string sql = fmt::format("SELECT * FROM session{} ORDER BY seq DESC LIMIT {}",
+                                open_only ? " WHERE closed_at IS NULL" : "", limit);
+  return All<SessionRow>(*db_, sql, {}, [](const Stmt& s) {
+    SessionRow r;
+    r.id = TextColumn(s, 0);
+    r.seq = s.Uint(1);
+    r.pseudonym = TextColumn(s, 2);
+    r.role = TextColumn(s, 3);
+    r.station = TextColumn(s, 4);
+    r.opened_at = s.Int(5);
+    r.closed_at = OptionalColumn(s, 6);
+    return r;
+  });
+}
+
+Result<std::vector<uint64_t>> Registry::EventsOfType(std::string_view type) {
+  Where w;
+  w.Equal("type", std::string(type));
+  return All<uint64_t>(*db_, "SELECT seq FROM notable" + w.sql() + " ORDER BY seq", w,
+                       [](const Stmt& s) { return s.Uint(0); });
+}
+
+Result<uint64_t> Registry::CountUnits(const UnitFilter& f) {
+  Where w = WhereOf(f);
+  BM_TRY(auto n, All<uint64_t>(*db_, "SELECT count(*) FROM unit" + w.sql(), w,
+                               [](const Stmt& s) { return s.Uint(0); }));
+  return n.at(0);
+}
+
+Result<uint64_t> Registry::CountIdentities(const IdentityFilter& f) {
+  Where w = WhereOf(f);
+  BM_TRY(auto n, All<uint64_t>(*db_, "SELECT count(*) FROM identity" + w.sql(), w,
+                               [](const Stmt& s) { return s.Uint(0); }));
+  return n.at(0);
+}
+
+Status Registry::ForEachKey(uint64_t from, const KeyIndex::KeyFn& fn) {
+  BM_TRY(Stmt s, db_->Prepare("SELECT seq, spki, serial, unit FROM identity WHERE seq >= ?1 UNION ALL "
+                              "SELECT seq, spki, NULL, NULL FROM key WHERE seq >= ?1 ORDER BY seq"));
+  s.Bind(1, from);
+  for (;;) {
+    BM_TRY(bool more, s.Step());
+    if (!more) return {};
+    uint64_t seq = s.Uint(0);
+    BM_CHECK(fn(SpkiKey(DigestColumn(s, 1)), seq));
+    if (s.IsNull(2)) continue;
+    BM_CHECK(fn(SerialKey(s.Blob(2)), seq));
+    BM_CHECK(fn(UnitKey(s.Text(3)), seq));
+  }
+}
+
+Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Findings& out) {
+  for (const char* table : kTables) {
+    // Every table is ordered by its key, which comes first in its columns.
+    std::string sql = fmt::format("SELECT * FROM {} ORDER BY 1, 2", table);
+    BM_TRY(Stmt a, found.Prepare(sql));
+    BM_TRY(Stmt b, meant.Prepare(sql));
+    auto row_text = [](const Stmt& s) {
+      std::string t;
+      for (int c = 0; c < sqlite3_column_count(s.get()); ++c) {
+        bool blob = sqlite3_column_type(s.get(), c) == SQLITE_BLOB;
+        t += c ? ", " : "";
+        t += s.IsNull(c) ? "null" : blob ? ToHex(s.Blob(c)) : std::string(s.Text(c));
+      }
+      return t;
+    };
+    for (uint64_t row = 0;; ++row) {
+      BM_TRY(bool more_a, a.Step());
+      BM_TRY(bool more_b, b.Step());
+      if (!more_a && !more_b) break;
+      std::string is = more_a ? row_text(a) : "nothing";
+      std::string meant_row = more_b ? row_text(b) : "nothing";
+      if (is == meant_row) continue;
+      if (out.all().size() >= limit) return {};
+      out.Error("ledger.registry", fmt::format("table {}, row {}: is ({}), the events say ({})", table, row, is, meant_row),
+                "run `birthmark ledger rebuild`");
+      // One row too many or too few would shift all that follow.
+      break;
+    }
+  }
+  return {};
+}
+
+}  // namespace birthmark::ledger

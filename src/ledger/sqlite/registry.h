@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registry: tables derived from a log by the fold, and look-ups in them. Never migrated: dropped and
+// rebuilt. Leaves out the log itself (log_store). One thread, that of its connection.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/findings.h"
+#include "ledger/fold.h"
+#include "ledger/sqlite/db.h"
+#include "ledger/sqlite/key_index.h"
+
+namespace birthmark::ledger {
+
+// SpkiKey, SerialKey and UnitKey are what the key index stores for one identity.
+Key16 SpkiKey(const Digest& spki);
+Key16 SerialKey(ByteView serial);
+Key16 UnitKey(std::string_view unit);
+
+// KeyFinder looks a key up: the writer's index or a reader's snapshot of it.
+using KeyFinder = std::function<Status(const Key16&, std::vector<uint64_t>&)>;
+
+// KeyOwner is who a public key belongs to.
+struct KeyOwner {
+  std::optional<IdentityRow> identity;  // of a unit
+  std::optional<KeyRow> key;            // of the manufacturer
+};
+
+struct IdentityFilter {
+  std::optional<std::string> unit, slot, ca, state;
+};
+struct UnitFilter {
+  std::optional<std::string> product, state, site;
+};
+// Page limits a list; `after` continues behind the last row of the one before.
+struct Page {
+  uint64_t limit = 1000;
+  std::optional<uint64_t> after_seq;      // of identities
+  std::optional<std::string> after_unit;  // of units
+};
+
+class Registry {
+ public:
+  static Status CreateTables(const Db& db);
+  static Status DropTables(const Db& db);
+  // Open prepares the statements. `db` must outlive the registry.
+  static Result<Registry> Open(const Db& db, KeyFinder finder);
+
+  // Apply writes the changes of event `seq` inside the open transaction of its connection.
+  Status Apply(uint64_t seq, const Changes& changes);
+  // EndBatch writes what Apply gathers over a batch; CancelBatch forgets it.
+  Status EndBatch();
+  void CancelBatch() { issued_.clear(); }
+
+  Result<std::optional<IdentityRow>> IdentityBySerial(ByteView serial);
+  Result<std::optional<IdentityRow>> IdentityAt(uint64_t seq);
+  // IdentitiesByKey and IdentitiesOf give the oldest first.
+  Result<std::vector<IdentityRow>> IdentitiesByKey(const Digest& spki);
+  Result<std::vector<IdentityRow>> IdentitiesOf(std::string_view unit);
+  Result<std::optional<KeyRow>> KeyBySpki(const Digest& spki);
+  Result<std::optional<UnitRow>> Unit(std::string_view unit);
+  // Identities and Units list in the order of issue and of names.
+  Result<std::vector<IdentityRow>> Identities(const IdentityFilter& filter, const Page& page);
+  Result<std::vector<UnitRow>> Units(const UnitFilter& filter, const Page& page);
+  Result<std::vector<CaRow>> Cas();
+  Result<std::vector<KeyRow>> Keys();
+  Result<std::vector<CredentialRow>> Credentials();
+  Result<std::vector<PlanRow>> Plans();
+  Result<std::vector<SessionRow>> Sessions(bool open_only, uint64_t limit);
+  // EventsOfType lists where the events of a type that is few in number stand (see Notable).
+  Result<std::vector<uint64_t>> EventsOfType(std::string_view type);
+  // Count counts units, identities and so on: "unit", "identity".
+  Result<uint64_t> CountUnits(const UnitFilter& filter);
+  Result<uint64_t> CountIdentities(const IdentityFilter& filter);
+
+  // ForEachKey calls back with every key that the index must hold for events from `from` on, in order.
+  Status ForEachKey(uint64_t from, const KeyIndex::KeyFn& fn);
+
+ private:
+  explicit Registry(const Db& db, KeyFinder finder) : db_(&db), find_(std::move(finder)) {}
+  Status ApplyOne(uint64_t seq, const Change& change);
+  // Seqs gives the sequences under a key, each once, the oldest first.
+  Result<std::vector<uint64_t>> Seqs(const Key16& key);
+
+  const Db* db_;
+  KeyFinder find_;
+  std::map<std::string, uint64_t, std::less<>> issued_;  // per authority, of this batch
+  Stmt put_identity_, set_identity_, put_unit_, put_ca_, count_ca_, put_key_, end_key_, put_credential_,
+      put_plan_, put_session_, end_session_, put_notable_;
+  Stmt get_identity_, get_key_, get_unit_;
+};
+
+// CompareRegistries reports each row in which `found` differs from `meant`, at most `limit` of them, as
+// findings with the code ledger.registry.
+Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Findings& out);
+
+}  // namespace birthmark::ledger
