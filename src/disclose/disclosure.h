@@ -103,7 +103,7 @@ struct PkiLevel {
 };
 
 struct Pki {
-  std::string id;                        // "identity", "anchor:<id>"
+  std::string id;                        // the plan's id of an identity PKI; "anchor:<id>"
   std::vector<PkiLevel> levels;
   std::optional<Digest> anchor_digest;   // SHA-256 of the anchor certificate or key that is pinned
   template <class V>
@@ -138,9 +138,11 @@ struct Stage {
   std::string encrypted;                     // "no", "shared-key", "per-device-key"
   std::string processor;
   std::optional<std::string> verified_by;    // anchor id
+  std::string kind;                          // vocab: "first-stage", "application"…
   template <class V>
   void Fields(V& v) {
     v("id", id);
+    v("kind", kind);
     v("lock", lock);
     v("store", store);
     v("encrypted", encrypted);
@@ -159,9 +161,11 @@ struct Anchor {
   std::vector<std::string> verifies;         // stage ids or words
   std::optional<int64_t> not_after, not_before;
   std::optional<std::string> protected_by;   // id of the superior artifact
+  std::vector<std::string> also;             // further kinds it plays
   template <class V>
   void Fields(V& v) {
     v("id", id);
+    v("also", also);
     v("form", form);
     v("kind", kind);
     v("store", store);

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// The questions about identity PKIs and anchors.
+#include <gtest/gtest.h>
+
+#include "anchors/facts.h"
+#include "anchors/trial_spec.h"
+#include "answer/test_log.h"
+#include "answer/value.h"
+
+namespace birthmark::answer {
+namespace {
+
+using anchors::Varies;
+using test::Ca;
+using test::kDay;
+using test::TestLog;
+
+constexpr const char* kIdentity = "identity-pki:identity";
+
+bool Says(const std::vector<std::string>& lines, const std::string& words) {
+  for (const std::string& l : lines) {
+    if (l.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(IdentityPkiLevel, RootSubordinateAndDeviceIsThree) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+  log.Device(sub, "B-1");
+  Answer a = log.Get("identity-pki-level", kIdentity);
+  ASSERT_TRUE(a.measured);
+  EXPECT_EQ(a.measured->value, cbor::Value(3));
+  EXPECT_FALSE(a.differs);
+  EXPECT_TRUE(a.measured->exclusions.empty());
+}
+
+TEST(IdentityPkiLevel, TheDeepestCertificateDecides) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+  Ca deep = log.MakeSub("deep-1", "identity", sub, true, 3);
+  log.Device(sub, "B-1");
+  log.Device(deep, "B-2");
+  Answer a = log.Get("identity-pki-level", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value(4));
+  EXPECT_TRUE(a.differs);
+}
+
+TEST(IdentityPkiLevel, ALevelTheEventStatesIsNotBelieved) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity");
+  Ca sub = log.MakeSub("site-1", "identity", root, true, 2);
+  // The event calls it level 7, the certificate's path says 2.
+  log.Add(ledger::CaCreated{.id = "site-1", .pki = "identity",
+                            .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
+                            .name = "site-1", .level = 7, .issuer = "root"});
+  log.Device(sub, "B-1");
+  EXPECT_EQ(log.Get("identity-pki-level", kIdentity).measured->value, cbor::Value(3));
+}
+
+TEST(IdentityPkiLevel, ForgedCertificatesAndAuthoritiesAreExcluded) {
+  TestLog log, other;
+  Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+  Ca foreign_root = other.MakeRoot("root", "identity"), foreign = other.MakeSub("site-2", "identity", foreign_root);
+  log.Add(ledger::CaCreated{.id = "site-2", .pki = "identity",
+                            .cert = Bytes(foreign.certificate.der().begin(), foreign.certificate.der().end()),
+                            .name = "site-2", .level = 2, .issuer = "root"});
+  log.Device(sub, "B-1");
+  log.Device(sub, "B-2", true);
+  Answer a = log.Get("identity-pki-level", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value(3));
+  EXPECT_TRUE(Says(a.measured->exclusions, "path does not hold: 1"));
+  EXPECT_TRUE(Says(a.measured->exclusions, "site-2"));
+}
+
+TEST(IdentityPkiLevel, ACertificateThatIsNotTheEventsKeyIsExcluded) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+  log.Device(sub, "B-1");
+  log.Add(ledger::IdentityIssued{.ca = "site-1", .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
+                                 .slot = "idevid", .unit = "bulb/B-2"});
+  EXPECT_TRUE(Says(log.Get("identity-pki-level", kIdentity).measured->exclusions, "does not hold: 1"));
+}
+
+TEST(IdentityPkiLevel, BeyondTheLimitSignaturesAreSampled) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+  for (int i = 0; i < 4; ++i) log.Device(sub, "B-" + std::to_string(i));
+  EXPECT_TRUE(Says(log.Get("identity-pki-level", kIdentity, {.check_all = 1}).measured->notes, "sample"));
+}
+
+TEST(IdentityTimeLimits, IsFromFirstIssueToTheSuccessorsFirst) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity");
+  Ca one = log.MakeSub("site-1", "identity", root);
+  log.Device(one, "B-1");
+  Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value("PT0S"));
+  EXPECT_TRUE(Says(a.measured->notes, "still issuing"));
+  log.At(20 * kDay);
+  log.Device(one, "B-2");
+  log.At(40 * kDay);
+  Ca two = log.MakeSub("site-2", "identity", root);
+  log.Device(two, "B-3");
+  a = log.Get("identity-time-limits-per-subordinate", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value("P40D"));
+  EXPECT_EQ(a.declared->value, cbor::Value("P30D"));
+  EXPECT_TRUE(a.differs);
+}
+
+TEST(IdentityTimeLimits, TheSameKeyCertifiedAgainIsNoSuccessor) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity");
+  Ca one = log.MakeSub("site-1", "identity", root);
+  log.Device(one, "B-1");
+  log.At(20 * kDay);
+  log.Add(ledger::CaCreated{.id = "site-1b", .pki = "identity",
+                            .cert = Bytes(one.certificate.der().begin(), one.certificate.der().end()),
+                            .name = "site-1", .level = 2, .issuer = "root"});
+  one.id = "site-1b";
+  log.Device(one, "B-2");
+  Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value("P20D"));
+  EXPECT_TRUE(Says(a.measured->notes, "keys seen: 1"));
+}
+
+TEST(IdentityNumberPerSubordinate, IsABucketUnlessThePlanTellsExactCounts) {
+  for (bool exact : {false, true}) {
+    TestLog log(test::PlanText(exact ? "[publication]\nexact-counts = true\n" : ""));
+    Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
+    for (int i = 0; i < 11; ++i) log.Device(sub, "B-" + std::to_string(i));
+    Answer a = log.Get("identity-number-per-subordinate", kIdentity);
+    EXPECT_EQ(a.measured->value, exact ? cbor::Value(11) : cbor::Value("<= 100"));
+    EXPECT_EQ(a.rounding, exact ? "exact" : "bucket: powers of ten");
+    EXPECT_FALSE(a.differs);
+  }
+}
+
+TEST(IdentityAnchorStorage, OfflineShowsInCarriedRequests) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity");
+  log.At(3 * kDay);
+  log.MakeSub("site-1", "identity", root);
+  Answer a = log.Get("identity-anchor-storage", kIdentity);
+  ASSERT_TRUE(a.measured);
+  EXPECT_EQ(*a.measured->value.Find("class"), cbor::Value("software"));
+  EXPECT_EQ(*a.measured->value.Find("online"), cbor::Value(false));
+  EXPECT_EQ(*a.measured->value.Find("days-used"), cbor::Value(2));
+  log.MakeSub("site-2", "identity", root, false);
+  EXPECT_EQ(*log.Get("identity-anchor-storage", kIdentity).measured->value.Find("online"), cbor::Value(true));
+}
+
+TEST(IdentitySplit, ARootThatIsNotSplitIsNotApplicable) {
+  TestLog log;
+  log.MakeRoot("root", "identity");
+  for (const char* q : {"identity-shared-split-extra", "identity-shared-split-continents"}) {
+    Answer a = log.Get(q, "share-set:identity");
+    EXPECT_EQ(a.state, "not-applicable");
+    EXPECT_EQ(a.why, "root is not split");
+  }
+}
+
+TEST(IdentitySplit, AThresholdRootIsLeftToItsCeremonies) {
+  TestLog log;
+  log.MakeRoot("root", "identity", "frost");
+  EXPECT_EQ(log.Get("identity-shared-split-extra", "share-set:identity").state, "not-answered");
+}
+
+// Anchors.
+
+struct Object {
+  Varies varies;
+  uint32_t level;
+  std::string algorithm;
+  bool accepted;
+};
+
+void Try(TestLog& log, const std::string& anchor, const std::vector<Object>& objects) {
+  std::vector<cbor::Value> results;
+  for (const Object& o : objects) {
+    anchors::TrialResult r;
+    r.spec = {.id = fmt::format("{}/{}-{}-{}", anchor, ToText(o.varies), o.level, o.algorithm), .level = o.level,
+              .anchor = anchor, .varies = o.varies, .tampered = o.varies == Varies::kSignature,
+              .algorithm = o.algorithm, .right_key = o.varies != Varies::kAnchorKey};
+    r.accepted = o.accepted;
+    results.push_back(cbor::ToValue(r));
+  }
+  log.Add(ledger::TrialsRun{.unit = "bulb/B-0", .anchor = anchor, .results = results, .verifier = "core 1"});
+}
+
+std::vector<Object> GoodTrials() {
+  return {{Varies::kNothing, 2, "ecdsa-p256-sha256", true},  {Varies::kLevel, 1, "ecdsa-p256-sha256", false},
+          {Varies::kLevel, 3, "ecdsa-p256-sha256", false},   {Varies::kAlgorithm, 2, "rsa-2048-pkcs1-sha1", false},
+          {Varies::kAlgorithm, 2, "ecdsa-p384-sha384", true}, {Varies::kEku, 2, "ecdsa-p256-sha256", false},
+          {Varies::kSubject, 2, "ecdsa-p256-sha256", true},  {Varies::kSignature, 2, "ecdsa-p256-sha256", false},
+          {Varies::kAnchorKey, 2, "ecdsa-p256-sha256", false}};
+}
+
+TEST(AnchorTrials, AnswerLevelAlgorithmsLockAndPolicy) {
+  TestLog log;
+  Try(log, "boot", GoodTrials());
+  Answer level = log.Get("pki-level", "anchor:boot");
+  ASSERT_TRUE(level.measured);
+  EXPECT_EQ(level.measured->value, cbor::Value(2));
+  EXPECT_EQ(level.measured->verifier, "core 1");
+  EXPECT_FALSE(level.differs);
+  EXPECT_EQ(log.Get("pki-level-locked", "anchor:boot").measured->value, cbor::Value(true));
+  Answer algorithms = log.Get("pki-algorithms", "anchor:boot");
+  EXPECT_EQ(algorithms.measured->value, Set({"ecdsa-p256", "ecdsa-p384"}));
+  EXPECT_TRUE(algorithms.differs);  // the plan has P-256 alone
+  EXPECT_TRUE(Says(algorithms.measured->notes, "rsa-2048-pkcs1-sha1"));
+  Answer policy = log.Get("pki-lock-policy", "anchor:boot");
+  EXPECT_EQ(policy.measured->value, Set({"eku"}));
+  EXPECT_TRUE(policy.differs);
+  EXPECT_FALSE(log.Get("pki-level", "anchor:update").measured);
+}
+
+TEST(AnchorTrials, UnsoundTrialsAnswerNothing) {
+  TestLog log;
+  std::vector<Object> objects = GoodTrials();
+  objects.back().accepted = true;  // the forger's
+  Try(log, "boot", objects);
+  for (const char* q : {"pki-level", "pki-algorithms", "pki-level-locked", "pki-lock-policy"}) {
+    EXPECT_FALSE(log.Get(q, "anchor:boot").measured) << q;
+  }
+}
+
+TEST(PkiLifespan, IsTheDatesOfTheFile) {
+  TestLog log;
+  anchors::AnchorFacts facts;
+  facts.entries.resize(2);
+  facts.entries[0].not_before = 1'700'000'000;
+  facts.entries[0].not_after = 2'000'000'000;
+  facts.entries[1].not_before = 1'600'000'000;
+  facts.entries[1].not_after = 1'900'000'000;
+  log.Add(ledger::AnchorRead{.kind = "webpki", .facts = cbor::ToValue(facts), .anchor = "webpki"});
+  Answer a = log.Get("pki-lifespan", "anchor:webpki");
+  ASSERT_TRUE(a.measured);
+  EXPECT_EQ(*a.measured->value.Find("not-before"), cbor::Value("2020-09-13"));
+  EXPECT_EQ(*a.measured->value.Find("not-after"), cbor::Value("2033-05-18"));
+  EXPECT_TRUE(Says(a.measured->notes, "2 anchors, the first ends on 2030-03-17"));
+  log.Add(ledger::AnchorRead{.kind = "first-boot", .facts = cbor::ToValue(anchors::AnchorFacts{.entries = {{}}}), .anchor = "boot"});
+  EXPECT_EQ(*log.Get("pki-lifespan", "anchor:boot").measured->value.Find("dates"), cbor::Value(false));
+}
+
+TEST(PkiBreadth, CountsUnexpiredSignersAndNeverDiffers) {
+  TestLog log(test::PlanText("[[declared]]\nquestion = \"pki-breadth\"\nsubject = \"anchor:boot\"\nvalue = 3\n"
+                             "role = \"tester\"\ndate = 2026-11-01\n"));
+  Ca root = log.MakeRoot("boot-root", "boot-pki");
+  EXPECT_FALSE(log.Get("pki-breadth", "anchor:boot").measured);
+  test::Person signer = log.MakePerson(root, "signer-1");  // 90 days
+  log.Add(ledger::CredentialIssued{.cert = Bytes(signer.certificate.der().begin(), signer.certificate.der().end()),
+                                   .kind = "signer", .role = "boot-pki", .pseudonym = "boot-pki-ee"});
+  Answer a = log.Get("pki-breadth", "anchor:boot");
+  ASSERT_TRUE(a.measured);
+  EXPECT_EQ(a.measured->value, cbor::Value("<= 10"));
+  EXPECT_FALSE(a.differs);
+  log.At(100 * kDay);
+  log.Add(ledger::SessionClosed{.id = "later"});
+  EXPECT_EQ(log.Get("pki-breadth", "anchor:boot").measured->value, cbor::Value("0"));
+  EXPECT_FALSE(log.Get("pki-breadth", "anchor:webpki").measured);
+}
+
+TEST(PkiAnchorStorage, AThirdPartysIsDeclaredAsTheirs) {
+  TestLog log;
+  Answer a = log.Get("pki-anchor-storage", "anchor:webpki");
+  ASSERT_TRUE(a.declared);
+  EXPECT_EQ(*a.declared->value.Find("class"), cbor::Value("third-party"));
+  EXPECT_NE(a.declared->value.Find("description")->AsText()->find("https://cps.example/"), std::string::npos);
+  EXPECT_FALSE(a.measured);
+}
+
+TEST(Aspects, FollowFromTheSuperiorArtifactAndAreMeasuredByTrial) {
+  TestLog log;
+  Answer fuses = log.Get("replace", "anchor:boot");
+  EXPECT_EQ(fuses.declared->value, cbor::Value("no"));
+  Answer a = log.Get("replace", "anchor:update");  // in the first stage, which boot verifies
+  EXPECT_FALSE(a.measured);
+  EXPECT_NE(a.declared->note->find("store:nor-first"), std::string::npos) << *a.declared->note;
+  Answer web = log.Get("replace", "anchor:webpki");
+  EXPECT_EQ(web.declared->value, cbor::Value("by:update"));
+  Try(log, "update", GoodTrials());
+  web = log.Get("replace", "anchor:webpki");
+  ASSERT_TRUE(web.measured);
+  EXPECT_EQ(web.measured->value, cbor::Value("by:update"));
+  EXPECT_FALSE(web.differs);
+  EXPECT_EQ(log.Get("keep", "anchor:boot").declared->value, cbor::Value("boot desk"));
+}
+
+}  // namespace
+}  // namespace birthmark::answer

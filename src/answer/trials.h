@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What trials on devices showed about one anchor: all its trials.run events put together and concluded by
+// anchors. Leaves out what the conclusions answer (anchor.cc, aspects.cc, enclave.cc).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "anchors/trial_conclude.h"
+#include "answer/fold.h"
+
+namespace birthmark::answer {
+
+// Shown is an anchor's trials and what they conclude.
+struct Shown {
+  anchors::Conclusion conclusion;
+  bool good_accepted = false;
+  bool flipped_tried = false;     // the good object with one bit changed
+  bool flipped_accepted = false;
+  uint64_t objects = 0;           // offered in all
+  uint64_t unreadable = 0;        // results that are not in their form
+  std::vector<Ref> refs;
+  std::string verifier;           // of the newest trials
+};
+Shown ShownBy(const Fold& fold, std::string_view anchor);
+
+}  // namespace birthmark::answer

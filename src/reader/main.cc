@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// birthmark-reader: the reader's commands as one static program that needs no workspace, no network and
+// no other file. Thin: what the commands do is disclose/reader_commands.h.
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "disclose/reader_commands.h"
+
+namespace {
+
+using birthmark::Error;
+using birthmark::Result;
+using birthmark::disclose::CommandResult;
+
+constexpr const char* kFooter = R"(Examples:
+  birthmark-reader verify bmc.birthmark --anchor disclosure-root.pem
+  birthmark-reader show bmc.birthmark
+  birthmark-reader compare bmc.birthmark bulb.birthmark --html pair.html
+  birthmark-reader recompute acme.evidence bmc.birthmark
+
+Exit codes: 0 done, 1 a negative result (refused, does not verify, a finding), 2 wrong use,
+3 environment (a missing file, no permission), 4 internal. Nothing is coloured, nothing is scored.)";
+
+int Print(const Result<CommandResult>& result) {
+  if (!result) {
+    std::fprintf(stderr, "%s\n", result.error().ToString().c_str());
+    return birthmark::ExitCode(result.error().kind);
+  }
+  std::fwrite(result->out.data(), 1, result->out.size(), stdout);
+  if (std::fflush(stdout) != 0) {
+    std::fprintf(stderr, "error[reader.output]: standard output cannot be written\n");
+    return birthmark::ExitCode(birthmark::ErrorKind::kEnvironment);
+  }
+  std::fwrite(result->err.data(), 1, result->err.size(), stderr);
+  return result->exit;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL);  // a reader of our output may leave at any time
+  CLI::App app{"Read, verify and compare disclosures of how devices get their keys and anchors."};
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  std::function<Result<CommandResult>()> run;
+
+  birthmark::disclose::ShowArgs show;
+  CLI::App* c = app.add_subcommand("show", "Show a disclosure");
+  c->add_option("F", show.file, "the disclosure")->required();
+  c->add_flag("--json", show.json, "as JSON");
+  c->footer("Example: birthmark-reader show bmc.birthmark");
+  c->callback([&] { run = [&] { return birthmark::disclose::RunShow(show); }; });
+
+  birthmark::disclose::VerifyArgs verify;
+  c = app.add_subcommand("verify", "Check that a disclosure is intact and whose it is");
+  c->add_option("F", verify.file, "the disclosure")->required();
+  c->add_option("--anchor", verify.anchor, "file with the certificate of the disclosure root you trust");
+  c->add_option("--fingerprint", verify.fingerprint,
+                "SHA-256 of that certificate, 64 hexadecimal digits");
+  c->add_flag("--json", verify.json, "as JSON");
+  c->footer("Example: birthmark-reader verify bmc.birthmark --anchor disclosure-root.pem");
+  c->callback([&] { run = [&] { return birthmark::disclose::RunVerify(verify); }; });
+
+  birthmark::disclose::CompareArgs compare;
+  c = app.add_subcommand("compare", "Put up to four disclosures side by side; nothing is scored");
+  c->add_option("F", compare.files, "the disclosures, in the order of the columns")->required();
+  c->add_option("--html", compare.html, "write a page of pictures that needs no network");
+  c->add_flag("--json", compare.json, "as JSON");
+  c->footer("Example: birthmark-reader compare bmc.birthmark bulb.birthmark --html pair.html");
+  c->callback([&] { run = [&] { return birthmark::disclose::RunCompare(compare); }; });
+
+  birthmark::disclose::RecomputeArgs recompute;
+  c = app.add_subcommand("recompute", "Work out every measured answer again from the evidence");
+  c->add_option("B", recompute.bundle, "the evidence bundle")->required();
+  c->add_option("F", recompute.file, "the disclosure")->required();
+  c->add_flag("--json", recompute.json, "as JSON");
+  c->footer("Example: birthmark-reader recompute acme.evidence bmc.birthmark");
+  c->callback([&] { run = [&] { return birthmark::disclose::RunRecompute(recompute); }; });
+
+  c = app.add_subcommand("version", "Print the version");
+  c->callback([&] {
+    run = [] { return CommandResult{0, "birthmark-reader " BIRTHMARK_VERSION "\n", ""}; };
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : birthmark::ExitCode(birthmark::ErrorKind::kUsage);
+  }
+  return Print(run());
+}
