@@ -5,6 +5,7 @@
 #include "crypto/digest.h"
 #include "ledger/events.h"
 #include "pki/issue.h"
+#include "pki/path.h"
 #include "pki/request.h"
 
 namespace birthmark::app {
@@ -60,7 +61,7 @@ Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeKey(const std::strin
   Add("key:" + id, ledger::KeyCreated{.id = id,
                                       .spki = signer->public_key().spki_digest(),
                                       .facts = ToLedger(facts),
-                                      .store = facts.store,
+                                      .store = facts.scheme,
                                       .offline = offline,
                                       .purpose = purpose,
                                       .algorithm = std::string(crypto::ToText(algorithm))});
@@ -92,7 +93,7 @@ Result<Authority> AuthorityMaker::MakeRoot(const plan::Pki& pki, const plan::Lev
                                       {.subject = subject,
                                        .key = signer->public_key(),
                                        .not_after = EndOf(level.lifetime, stamp.at),
-                                       .path_len = pki::PathLenFor(1, pki.EeLevel())}));
+                                       .path_len = pki::PathLenFor(pki::PkiLevel(1), pki::PkiLevel(pki.EeLevel()))}));
   Record(pki, level, a, a.id);
   return a;
 }
@@ -106,7 +107,7 @@ Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::
                           .name = FillNumber(level.name, 1),
                           .level = level.level,
                           .lifetime_days = std::nullopt,
-                          .path_len = pki::PathLenFor(level.level, pki.EeLevel()),
+                          .path_len = pki::PathLenFor(pki::PkiLevel(level.level), pki::PkiLevel(pki.EeLevel())),
                           .rehearsal = !marks_.policies.empty(),
                           .created = clock_.Now()};
   if (!level.lifetime.never) terms.lifetime_days = level.lifetime.duration / kDay;
@@ -237,6 +238,18 @@ Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki, const std::ve
     if (it->level > 1) out.chain.push_back(it->certificate);
   }
   return out;
+}
+
+Result<std::string> AuthorityMaker::MakeLoneKey(const plan::Pki& pki) {
+  BM_TRY(crypto::Algorithm algorithm,
+         ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
+  std::string id = pki.id + "-ee";
+  BM_TRY(auto signer, MakeKey(id, algorithm, false, "anchor"));
+  return id;
+}
+
+Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeLogKey() {
+  return MakeKey("log", crypto::Algorithm::kEd25519, false, "log");
 }
 
 Result<Authority> AuthorityMaker::MakeOperations() {

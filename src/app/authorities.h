@@ -63,6 +63,10 @@ class AuthorityMaker {
   Result<Issued> MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
                                const pki::Profile& profile, const std::string& purpose);
 
+  // MakeLoneKey makes the key of a level-1 PKI: nobody certifies it, it is pinned itself.
+  Result<std::string> MakeLoneKey(const plan::Pki& pki);
+  // MakeLogKey makes the Ed25519 key that signs checkpoints.
+  Result<std::unique_ptr<crypto::Signer>> MakeLogKey();
   // MakeOperations makes the authority that people's and stations' credentials come from.
   Result<Authority> MakeOperations();
   // MakeCredential certifies a person's or a station's key under it; the subject is a pseudonym.

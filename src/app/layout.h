@@ -26,8 +26,15 @@ struct Layout {
   fs::path requests() const { return root / "requests"; }
   // public_dir holds what may be given away: root.pem, disclosure-root.pem, log.vkey, checkpoints.
   fs::path public_dir() const { return root / "public"; }
+  // anchors holds the files of the plan's anchors as they were read, by anchor id.
+  fs::path anchors() const { return root / "anchors"; }
   // images holds the firmware released for the line, by stage.
   fs::path images() const { return root / "images"; }
+  // trials holds the objects that a device's verifier is tried with, by anchor id; signed at init, since
+  // the keys they need are offline afterwards.
+  fs::path trials() const { return root / "trials"; }
+  // disclosures holds every file that was signed, since the leak guard looks at all of them together.
+  fs::path disclosures() const { return root / "disclosures"; }
   // devices holds the emulated devices' fuses and flash; a real line has none.
   fs::path devices() const { return root / "devices"; }
   fs::path local_credential() const { return root / "credential"; }

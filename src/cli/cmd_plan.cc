@@ -89,7 +89,8 @@ Result<int> PlanDiff(const Invocation& in) {
 Result<int> PlanAdopt(const Invocation& in) {
   BM_TRY(plan::Plan next, LoadClean(in.Arg("F"), in.json()));
   BM_TRY(app::KeySource keys, KeysFor(in));
-  BM_TRY(app::Adopted done, app::AdoptPlan(in.Arg("WS"), next, keys, in.Get("--as"), in.dry_run()));
+  BM_TRY(app::Adopted done, app::AdoptPlan(in.Arg("WS"), next, fs::path(in.Arg("F")).parent_path(), keys, in.Get("--as"), in.dry_run(),
+                                              SystemClock()));
   if (in.json()) {
     PrintLine(fmt::format(R"({{"version": {}, "digest": "{}", "adopted": {}, "difference": {}}})", done.version,
                           ToHex(next.digest), !in.dry_run(), JsonString(done.difference)));

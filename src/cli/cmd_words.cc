@@ -6,8 +6,7 @@
 #include "cli/handlers.h"
 #include "cli/made.h"
 #include "cli/terminal.h"
-#include "vocab/docs.h"
-#include "vocab/vocab.h"
+#include "vocab/render.h"
 
 namespace birthmark::cli {
 
@@ -17,36 +16,11 @@ Result<int> Vocab(const Invocation& in) {
     return Usage("vocab.revision", "no such revision: " + in.Get("--revision"), "use 02 or 15");
   }
   if (in.Has("--markdown")) {
-    Print(vocab::Markdown());
-    return 0;
-  }
-  if (in.Has("--schema")) {
+    Print(vocab::VocabularyMarkdown());
+  } else if (in.Has("--schema")) {
     Print(vocab::AnswerSchema());
-    return 0;
-  }
-  if (in.json()) {
-    std::string out = fmt::format("{{\"revision\": \"{}\", \"words\": [", vocab::ToText(revision));
-    bool first = true;
-    for (const vocab::Row& r : vocab::Table()) {
-      out += fmt::format("{}\n  {{\"id\": {}, \"name\": {}, \"shown\": {}, \"section\": {}, \"summary\": {}}}",
-                         first ? "" : ",", r.id, JsonString(r.name), JsonString(r.Shown(revision)),
-                         JsonString(r.section), JsonString(r.summary));
-      first = false;
-    }
-    PrintLine(out + "\n]}");
-    return 0;
-  }
-  vocab::Group group = vocab::Group::kTerm;
-  bool first = true;
-  for (const vocab::Row& r : vocab::Table()) {
-    if (first || r.group != group) {
-      PrintLine((first ? "" : "\n") + Bold(vocab::GroupTitle(r.group)));
-      group = r.group;
-      first = false;
-    }
-    std::string shown(r.Shown(revision));
-    if (shown.empty()) shown = r.name;
-    PrintLine(fmt::format("  {:<40} {:<7} {}", shown, r.section, shown == r.name ? "" : std::string(r.name)));
+  } else {
+    Print(in.json() ? vocab::VocabularyJson(revision) : vocab::VocabularyText(revision));
   }
   return 0;
 }

@@ -13,7 +13,8 @@ namespace {
 
 struct Parsed {
   const Command* command = nullptr;
-  std::map<std::string, std::vector<std::string>> arguments;
+  std::map<std::string, std::string> single;                   // arguments that take one value
+  std::map<std::string, std::vector<std::string>> repeated;
   std::map<std::string, std::string> options;
   std::map<std::string, bool> flags;
 };
@@ -21,14 +22,9 @@ struct Parsed {
 void Define(CLI::App& sub, const Command& c, Parsed& p) {
   sub.footer(fmt::format("Example:\n  {}", c.example));
   for (const Argument& a : c.arguments) {
-    auto* o = sub.add_option(a.name, p.arguments[a.name], a.help);
+    auto* o = a.repeated ? sub.add_option(a.name, p.repeated[a.name], a.help)
+                         : sub.add_option(a.name, p.single[a.name], a.help);
     o->required(a.required);
-    // CLI11 takes 1 value for a plain vector option only when told so.
-    if (a.repeated) {
-      o->expected(a.required ? 1 : 0, 1 << 20);
-    } else {
-      o->expected(a.required ? 1 : 0, 1);
-    }
   }
   for (const Option& option : OptionsOf(c)) {
     if (option.value.empty()) {
@@ -43,8 +39,9 @@ void Define(CLI::App& sub, const Command& c, Parsed& p) {
 
 int Run(const Parsed& p) {
   Invocation in;
-  for (const auto& [name, values] : p.arguments) {
-    if (!values.empty()) in.arguments[name] = values;
+  in.arguments = p.repeated;
+  for (const auto& [name, value] : p.single) {
+    if (!value.empty()) in.arguments[name] = {value};
   }
   for (const auto& [name, value] : p.options) {
     if (!value.empty()) in.options[name] = value;

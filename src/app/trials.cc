@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/trials.h"
+
+#include "anchors/trial_build.h"
+#include "anchors/trial_plan.h"
+#include "crypto/digest.h"
+
+namespace birthmark::app {
+namespace {
+
+constexpr size_t kMaxKit = 4 * 1024 * 1024;
+
+// DeviceName is what the device calls an anchor: the one in its fuses has no id of the plan's.
+std::string DeviceName(const plan::Plan& plan, const plan::Anchor& a) {
+  return line::PartitionHolding(plan, a).empty() ? "fuse" : a.id;
+}
+
+// RunKit offers each object and writes down the device's own words.
+Result<ledger::TrialsRun> RunKit(link::DeviceConsole& console, const plan::Plan& plan, const TrialKit& kit,
+                                 const std::string& unit, const std::string& core) {
+  ledger::TrialsRun run{.unit = unit, .anchor = kit.anchor, .results = {}, .verifier = core};
+  const plan::Anchor* anchor = plan.FindAnchor(kit.anchor);
+  for (const TrialKit::Object& o : kit.objects) {
+    BM_TRY(link::Trial said, console.Try(o.cose, DeviceName(plan, *anchor)));
+    anchors::TrialResult result{.spec = o.spec, .object = crypto::Sha256(o.cose), .verdict = said.text,
+                                .accepted = said.accepted};
+    run.results.push_back(cbor::ToValue(result));
+  }
+  return run;
+}
+
+}  // namespace
+
+Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores,
+                     const std::map<std::string, std::vector<Authority>>& authorities,
+                     const std::map<std::string, line::SignerChain>& signers, const Clock& clock, Rng& rng) {
+  BM_CHECK(MakeDirs(layout.trials(), 0700));
+  anchors::TrialKeys trial_keys;
+  for (const plan::Anchor& anchor : plan.anchors) {
+    std::optional<anchors::TrialBasis> basis = anchors::BasisOf(plan, anchor);
+    if (!basis || !anchor.pki || !signers.contains(*anchor.pki)) continue;
+    const line::SignerChain& chain = signers.at(*anchor.pki);
+    anchors::TrialSetup setup;
+    setup.now = clock.Now();
+    setup.certificate = chain.root;
+    setup.anchor_travels = anchor.form == plan::Form::kKeyDigest;
+    if (!anchor.eku.empty()) setup.eku = anchor.eku.front();
+    if (!anchor.policy_oid.empty()) setup.policy_oid = anchor.policy_oid.front();
+    if (anchor.subject) setup.subject = *anchor.subject;
+    std::vector<std::unique_ptr<crypto::Signer>> open;
+    if (auto it = authorities.find(*anchor.pki); it != authorities.end() && !it->second.empty()) {
+      for (const Authority& a : it->second) {
+        BM_TRY(auto signer, (a.offline ? stores.offline : stores.online)->Open(a.id));
+        open.push_back(std::move(signer));
+        if (a.level > 1) setup.subordinates.push_back({a.certificate, open.back().get()});
+      }
+    } else {
+      BM_TRY(auto signer, stores.online->Open(chain.key_id));
+      open.push_back(std::move(signer));
+    }
+    setup.anchor = open.front().get();
+    anchors::TrialBuilder builder(std::move(setup), trial_keys, rng);
+    TrialKit kit{.anchor = anchor.id, .objects = {}};
+    for (const anchors::TrialSpec& spec : anchors::PlanTrials(*basis)) {
+      Bytes payload = ToBytes("birthmark trial " + spec.id);
+      BM_TRY(anchors::TrialObject object, builder.Build(spec, payload));
+      kit.objects.push_back({.cose = std::move(object.object), .spec = spec});
+    }
+    BM_CHECK(WriteFileAtomic(layout.trials() / (anchor.id + ".kit"), cbor::ToCbor(kit), 0600));
+  }
+  return {};
+}
+
+Result<std::vector<ledger::TrialsRun>> RunTrials(const Layout& layout, const plan::Plan& plan,
+                                                 const line::Firmware& firmware) {
+  std::vector<ledger::TrialsRun> runs;
+  if (!plan.board || !fs::exists(layout.trials())) return runs;
+  std::string unit = plan.product.id + "/sacrificed";
+  fs::path state = layout.devices() / ".sacrificed";
+  std::error_code ec;
+  fs::remove_all(state, ec);
+  {
+    BM_TRY(line::Fixture device, line::Fixture::PlaceEmulated(std::string(plan::ToText(*plan.board)), state));
+    BM_TRY(link::Programmer * port, device.Port());
+    for (const line::Image& image : firmware.images()) {
+      if (image.partition == "test-image") continue;  // it would run instead of the chain that is tried
+      BM_CHECK(port->Install(device.board().Find(image.partition)->offset, image.bytes));
+    }
+    BM_CHECK(port->BlowNamed("boot-anchor", firmware.boot_anchor()));
+    BM_CHECK(port->BlowNamed("secure-boot"));
+    BM_TRY(link::DeviceConsole * console, device.Console());
+    BM_TRY(link::Hello hello, console->SayHello());
+    for (const plan::Anchor& anchor : plan.anchors) {
+      fs::path file = layout.trials() / (anchor.id + ".kit");
+      if (!fs::exists(file)) continue;
+      BM_TRY(Bytes bytes, ReadFile(file, kMaxKit));
+      Result<TrialKit> kit = cbor::FromCbor<TrialKit>(bytes);
+      if (!kit) return Refused("trial.kit", file.string() + ": " + kit.error().message);
+      BM_TRY(ledger::TrialsRun run, RunKit(*console, plan, *kit, unit, hello.core));
+      runs.push_back(std::move(run));
+    }
+  }
+  fs::remove_all(state, ec);
+  return runs;
+}
+
+}  // namespace birthmark::app

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lists and shows what the registry holds: products, authorities, certificates, units, keys, credentials.
+#include <fmt/format.h>
+
+#include "app/view.h"
+#include "cli/handlers.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "crypto/cert.h"
+#include "ledger/events.h"
+#include "pki/lint.h"
+
+namespace birthmark::cli {
+namespace {
+
+std::string Date(int64_t ms) { return FormatDate(TimeFromMillis(ms)); }
+std::string Moment(int64_t ms) { return FormatTime(TimeFromMillis(ms)); }
+std::string_view Side(bool offline) { return offline ? "offline" : "online"; }
+
+// UnitIds turns what people type ("BMC-0001") into unit ids ("ridgeback-s1/BMC-0001").
+Result<std::string> UnitId(app::View& view, const std::string& typed) {
+  if (typed.find('/') != std::string::npos) return typed;
+  BM_TRY(std::vector<ledger::PlanRow> plans, view.registry().Plans());
+  std::optional<std::string> found;
+  for (const ledger::PlanRow& p : plans) {
+    std::string id = p.product + "/" + typed;
+    BM_TRY(std::optional<ledger::UnitRow> row, view.registry().Unit(id));
+    if (row && found && *found != id) return Usage("unit.which", typed + ": several products have such a unit", "write PRODUCT/" + typed);
+    if (row) found = id;
+  }
+  if (found) return *found;
+  return Refused("unit.unknown", "no unit is called " + typed, "`birthmark unit list WS` lists them");
+}
+
+Result<crypto::Certificate> CertificateAt(app::View& view, uint64_t seq) {
+  BM_TRY(ledger::Event event, view.EventAt(seq));
+  BM_TRY(ledger::IdentityIssued body, ledger::BodyOf<ledger::IdentityIssued>(event));
+  return crypto::Certificate::FromDer(body.cert);
+}
+
+std::string CertificateFacts(const crypto::Certificate& c, Fields& f) {
+  f.Add("subject", c.subject());
+  f.Add("issuer", c.issuer());
+  f.Add("serial", c.serial_hex());
+  f.Add("not before", FormatTime(c.not_before()));
+  f.Add("not after", FormatTime(c.not_after()));
+  f.Add("key", c.key_text());
+  f.Add("signature", c.signature_algorithm());
+  f.Add("SHA-256", ToHex(c.digest()));
+  return c.ToPem();
+}
+
+}  // namespace
+
+Result<int> ProductList(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::PlanRow> plans, view->registry().Plans());
+  std::map<std::string, ledger::PlanRow> newest;
+  for (ledger::PlanRow& p : plans) newest[p.product] = p;
+  Table table({"product", "plan", "adopted", "units"});
+  for (const auto& [id, p] : newest) {
+    BM_TRY(uint64_t units, view->registry().CountUnits({.product = id, .state = std::nullopt, .site = std::nullopt}));
+    table.Add({id, fmt::format("version {}", p.version), Date(p.adopted_at), std::to_string(units)});
+  }
+  Print(table.Text(in.json()));
+  return 0;
+}
+
+Result<int> ProductShow(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::PlanRow> plans, view->registry().Plans());
+  std::string product = in.Arg("PRODUCT");
+  Table table({"product", "version", "adopted", "plan SHA-256"});
+  for (const ledger::PlanRow& p : plans) {
+    if (!product.empty() && p.product != product) continue;
+    table.Add({p.product, std::to_string(p.version), Moment(p.adopted_at), ToHex(p.digest)});
+  }
+  if (table.empty()) return Refused("product.unknown", "no such product: " + product, "`birthmark product list WS` lists them");
+  Print(table.Text(in.json()));
+  return 0;
+}
+
+Result<int> CaList(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::CaRow> cas, view->registry().Cas());
+  std::ranges::stable_sort(cas, [](const auto& a, const auto& b) { return std::tie(a.pki, a.level) < std::tie(b.pki, b.level); });
+  Table table({"ca", "level", "name", "side", "issues until", "issued"});
+  for (const ledger::CaRow& c : cas) {
+    table.Add({c.id, std::to_string(c.level), c.name, std::string(Side(c.offline)),
+               c.issues_until ? Date(*c.issues_until) : "", c.max_count ? fmt::format("{} of {}", c.issued, *c.max_count) : std::to_string(c.issued)});
+  }
+  Print(table.Text(in.json()));
+  return 0;
+}
+
+Result<int> CaShow(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::CaRow> cas, view->registry().Cas());
+  auto ca = std::ranges::find(cas, in.Arg("CA"), &ledger::CaRow::id);
+  if (ca == cas.end()) return Refused("ca.unknown", "no such authority: " + in.Arg("CA"), "`birthmark ca list WS` lists them");
+  BM_TRY(ledger::Event event, view->EventAt(ca->seq));
+  BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
+  BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
+  Fields f;
+  f.Add("ca", ca->id);
+  f.Add("pki", ca->pki);
+  f.Add("level", std::to_string(ca->level));
+  f.Add("side", std::string(Side(ca->offline)));
+  f.Add("issued", std::to_string(ca->issued));
+  if (ca->max_count) f.Add("issues at most", std::to_string(*ca->max_count));
+  if (ca->issues_until) f.Add("issues until", Moment(*ca->issues_until));
+  std::string pem = CertificateFacts(c, f);
+  f.Add("certificate", pem);
+  Print(f.Text(in.json()));
+  return 0;
+}
+
+Result<int> CertList(const Invocation& in) {
+  BM_TRY(uint64_t limit, in.Number("--limit", 100, 1, 1'000'000));
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  ledger::IdentityFilter filter;
+  if (in.Has("--unit")) {
+    BM_TRY(filter.unit, UnitId(*view, in.Get("--unit")));
+  }
+  if (in.Has("--ca")) filter.ca = in.Get("--ca");
+  BM_TRY(std::vector<ledger::IdentityRow> rows,
+         view->registry().Identities(filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
+  Table table({"serial", "unit", "slot", "method", "state", "issued"});
+  for (const ledger::IdentityRow& r : rows) {
+    if (in.Has("--product") && !r.unit.starts_with(in.Get("--product") + "/")) continue;
+    table.Add({ToHex(r.serial), r.unit, r.slot, r.method, r.state, Moment(r.issued_at)});
+  }
+  Print(table.Text(in.json()));
+  if (rows.size() == limit && !in.json()) Note(fmt::format("only the first {}: --limit N shows more", limit));
+  return 0;
+}
+
+Result<int> CertShow(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  std::string what = in.Arg("CERT");
+  std::optional<crypto::Certificate> certificate;
+  std::optional<ledger::IdentityRow> row;
+  if (auto serial = FromHex(what); serial && !serial->empty()) {
+    BM_TRY(row, view->registry().IdentityBySerial(*serial));
+  }
+  if (!row && fs::is_regular_file(what)) {
+    BM_TRY(std::string pem, ReadTextFile(what, 64 * 1024));
+    BM_TRY(certificate, crypto::Certificate::FromPem(pem));
+    BM_TRY(row, view->registry().IdentityBySerial(certificate->serial()));
+  }
+  if (!row && !certificate) {
+    BM_TRY(std::string unit, UnitId(*view, what));
+    BM_TRY(std::vector<ledger::IdentityRow> rows, view->registry().IdentitiesOf(unit));
+    if (rows.empty()) return Refused("cert.none", what + " has no certificate");
+    row = rows.back();
+  }
+  if (!certificate) {
+    BM_TRY(certificate, CertificateAt(*view, row->seq));
+  }
+  if (in.Has("--pem")) {
+    Print(certificate->ToPem());
+    return 0;
+  }
+  Fields f;
+  if (row) {
+    f.Add("unit", row->unit);
+    f.Add("slot", row->slot);
+    f.Add("method", row->method);
+    f.Add("state", row->state);
+    f.Add("ca", row->ca);
+  } else {
+    f.Add("in this ledger", "no: it was not issued here");
+  }
+  CertificateFacts(*certificate, f);
+  Findings findings = pki::LintCertificate(certificate->der(), pki::LintKind::kIDevId);
+  for (const Finding& finding : findings.all()) f.Add("finding", finding.code + ": " + finding.message);
+  Print(f.Text(in.json()));
+  return row ? 0 : 1;
+}
+
+Result<int> UnitList(const Invocation& in) {
+  BM_TRY(uint64_t limit, in.Number("--limit", 100, 1, 1'000'000));
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  ledger::UnitFilter filter;
+  if (in.Has("--product")) filter.product = in.Get("--product");
+  if (in.Has("--state")) filter.state = in.Get("--state");
+  BM_TRY(std::vector<ledger::UnitRow> rows,
+         view->registry().Units(filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
+  Table table({"unit", "state", "site", "visits", "last seen"});
+  for (const ledger::UnitRow& r : rows) table.Add({r.unit, r.state, r.site, std::to_string(r.visits), Moment(r.last_at)});
+  Print(table.Text(in.json()));
+  if (rows.size() == limit && !in.json()) Note(fmt::format("only the first {}: --limit N shows more", limit));
+  return 0;
+}
+
+Result<int> UnitShow(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::string unit, UnitId(*view, in.Arg("UNIT")));
+  BM_TRY(std::optional<ledger::UnitRow> row, view->registry().Unit(unit));
+  if (!row) return Refused("unit.unknown", "no unit is called " + unit, "`birthmark unit list WS` lists them");
+  BM_TRY(std::vector<ledger::IdentityRow> identities, view->registry().IdentitiesOf(unit));
+  Table table({"at", "station", "what", "outcome", "shown by", "detail"});
+  BM_CHECK(view->events().ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+    if (e.subject != "unit:" + unit) return {};
+    if (e.type == ledger::UnitVisit::kType) {
+      BM_TRY(ledger::UnitVisit v, ledger::BodyOf<ledger::UnitVisit>(e));
+      for (const ledger::StepRecord& s : v.steps) table.Add({Moment(s.at), v.station, s.step, s.outcome, s.proof, s.detail.value_or("")});
+    } else if (e.type == ledger::IdentityIssued::kType) {
+      BM_TRY(ledger::IdentityIssued i, ledger::BodyOf<ledger::IdentityIssued>(e));
+      table.Add({Moment(e.at), e.station.value_or(""), "certificate", "issued", i.proof, ToHex(i.serial)});
+    } else if (e.type == ledger::IdentityState::kType) {
+      BM_TRY(ledger::IdentityState i, ledger::BodyOf<ledger::IdentityState>(e));
+      table.Add({Moment(e.at), e.station.value_or(""), "identity", i.state, "", i.reason});
+    } else if (e.type == ledger::KeyOutside::kType) {
+      BM_TRY(ledger::KeyOutside k, ledger::BodyOf<ledger::KeyOutside>(e));
+      for (const ledger::KeyPlace& p : k.places) {
+        table.Add({Moment(p.from), e.station.value_or(""), "key outside", p.form, "", fmt::format("{} for {} ms; {}", p.place, p.to - p.from, k.destroyed)});
+      }
+    }
+    return {};
+  }));
+  if (in.json()) {
+    Print(table.Text(true));
+    return 0;
+  }
+  PrintLine(fmt::format("{}  {}  at {}  {} visits", Bold(unit), row->state, row->site, row->visits));
+  for (const ledger::IdentityRow& i : identities) PrintLine(fmt::format("{}  {}  {}  {}", i.slot, i.method, i.state, ToHex(i.serial)));
+  Print(table.Text(false));
+  return 0;
+}
+
+Result<int> KeyList(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::KeyRow> keys, view->registry().Keys());
+  Table table({"key", "purpose", "algorithm", "store", "side", "made", "destroyed"});
+  for (const ledger::KeyRow& k : keys) {
+    table.Add({k.id, k.purpose, k.algorithm, k.store, std::string(Side(k.offline)), Date(k.created_at), k.destroyed_at ? Date(*k.destroyed_at) : ""});
+  }
+  Print(table.Text(in.json()));
+  return 0;
+}
+
+Result<int> KeyShow(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::KeyRow> keys, view->registry().Keys());
+  auto key = std::ranges::find(keys, in.Arg("KEY"), &ledger::KeyRow::id);
+  if (key == keys.end()) return Refused("key.unknown", "no such key: " + in.Arg("KEY"), "`birthmark key list WS` lists them");
+  BM_TRY(ledger::Event event, view->EventAt(key->seq));
+  BM_TRY(ledger::KeyCreated body, ledger::BodyOf<ledger::KeyCreated>(event));
+  Fields f;
+  f.Add("key", key->id);
+  f.Add("purpose", key->purpose);
+  f.Add("algorithm", key->algorithm);
+  f.Add("store", key->store);
+  f.Add("side", std::string(Side(key->offline)));
+  f.Add("SPKI SHA-256", ToHex(key->spki));
+  f.Add("made", Moment(key->created_at));
+  if (key->destroyed_at) f.Add("destroyed", Moment(*key->destroyed_at));
+  auto fact = [&](const char* name, const std::optional<bool>& value) { f.Add(name, value ? (*value ? "true" : "false") : "not told by the store"); };
+  fact("local", body.facts.local);
+  fact("sensitive", body.facts.sensitive);
+  fact("always sensitive", body.facts.always_sensitive);
+  fact("extractable", body.facts.extractable);
+  fact("never extractable", body.facts.never_extractable);
+  Print(f.Text(in.json()));
+  return 0;
+}
+
+Result<int> CredentialList(const Invocation& in) {
+  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
+  BM_TRY(std::vector<ledger::CredentialRow> rows, view->registry().Credentials());
+  Table table({"pseudonym", "kind", "role", "issued"});
+  for (const ledger::CredentialRow& r : rows) table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at)});
+  Print(table.Text(in.json()));
+  return 0;
+}
+
+}  // namespace birthmark::cli

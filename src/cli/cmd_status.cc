@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// status.
+#include <fmt/format.h>
+
+#include "app/status.h"
+#include "cli/handlers.h"
+#include "cli/terminal.h"
+
+namespace birthmark::cli {
+
+Result<int> StatusOf(const Invocation& in) {
+  BM_TRY(app::StatusReport r, app::LookAt(in.Arg("WS"), SystemClock()));
+  bool alarm = !r.alarms.empty();
+  if (in.json()) {
+    std::string alarms;
+    for (const Finding& f : r.alarms.all()) {
+      alarms += fmt::format(R"({}{{"code": {}, "message": {}, "fix": {}}})", alarms.empty() ? "" : ", ", JsonString(f.code),
+                            JsonString(f.message), JsonString(f.fix));
+    }
+    PrintLine(fmt::format(
+        R"({{"rehearsal": {}, "events": {}, "units": {}, "unfinished": {}, "scrapped": {}, "identities": {}, "alarms": [{}]}})",
+        r.rehearsal, r.events, r.units, r.unfinished, r.scrapped, r.identities, alarms));
+    return alarm ? 1 : 0;
+  }
+  if (r.rehearsal) PrintLine(Bold("REHEARSAL workspace"));
+  PrintLine(fmt::format("{} events, {} units ({} on the line, {} scrapped), {} identities", r.events, r.units, r.unfinished,
+                        r.scrapped, r.identities));
+  Print(r.alarms.ToString());
+  if (!alarm) PrintLine("no alarms");
+  return alarm ? 1 : 0;
+}
+
+}  // namespace birthmark::cli

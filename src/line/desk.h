@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The issuing desk of one product: picks the subordinate that may issue now, certifies from a prepared
+// template, and commits the event before it lets the certificate go. Not thread-safe.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "crypto/cert.h"
+#include "keystore/keystore.h"
+#include "ledger/sqlite/log_writer.h"
+#include "method/method.h"
+#include "pki/serial.h"
+#include "pki/template.h"
+#include "plan/plan.h"
+
+namespace birthmark::line {
+
+// DeskServices is what a desk works with; all of it outlives the desk.
+struct DeskServices {
+  ledger::LogWriter& log;
+  fs::path log_dir;
+  keystore::KeyStore& keys;
+  const plan::Plan& plan;
+  const pki::Marks& marks;
+  pki::SerialSource& serials;
+  const Clock& clock;
+  ledger::EventContext context;
+};
+
+class IssuingDesk : public method::Desk {
+ public:
+  explicit IssuingDesk(DeskServices services) : s_(std::move(services)) {}
+
+  // Issue: see method::Desk. Errors also: desk.retired (every subordinate's window or count is over).
+  Result<method::Certified> Issue(const method::Order& order) override;
+  Result<std::optional<method::Certified>> Live(const std::string& unit, const std::string& slot) override;
+  Status SetState(const method::Job& job, const crypto::Certificate& certificate, const std::string& state,
+                  const std::string& reason) override;
+  Status Record(const std::string& subject, const ledger::KeyOutside& body) override;
+  Time Now() const override { return s_.clock.Now(); }
+  ledger::EventContext& context() { return s_.context; }
+
+ private:
+  // Subordinate is an authority that has been opened for issuing.
+  struct Subordinate {
+    std::string id;
+    crypto::Certificate certificate;
+    std::vector<Bytes> above;  // DER, from itself upwards, without the root
+    std::unique_ptr<crypto::Signer> signer;
+    std::unique_ptr<pki::IssuerTemplate> prepared;
+    std::optional<int64_t> issues_until;
+    std::optional<uint64_t> max_count;
+    uint64_t issued = 0;
+  };
+  Result<Subordinate*> Current();
+  Result<method::Certified> FromRow(const ledger::IdentityRow& row);
+  Result<std::vector<Bytes>> ChainOf(const std::string& ca);
+
+  DeskServices s_;
+  std::optional<Subordinate> open_;
+};
+
+}  // namespace birthmark::line
