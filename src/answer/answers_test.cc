@@ -236,7 +236,8 @@ TEST(AnswerText, TheTableSaysWhatDiffersWithin80Columns) {
   }
   EXPECT_NE(table.find("identity-pki-level"), std::string::npos);
   size_t gap = table.find("first-second-stage-gap");
-  EXPECT_NE(table.substr(gap, table.find('\n', gap) - gap).find("differs"), std::string::npos) << table;
+  // Long values stand one below the other; the word is never cut off.
+  EXPECT_NE(table.substr(gap, table.find('[', gap) - gap).find("differs\n"), std::string::npos) << table;
 }
 
 TEST(AnswerText, ALaterRevisionHasItsOwnNames) {

@@ -233,6 +233,8 @@ TEST(FirstStageExposure, OneCredentialAtTwoSitesAtOnceIsALowerBound) {
   f.Work("burner", {f.log.Session(a, "burner")});
   f.log.At(kMinute);
   f.Work("bench", {f.log.Session(a, "bench")});
+  f.log.At(2 * kMinute);
+  f.Work("burner", {});
   EXPECT_TRUE(Says(f.Exposure().measured->notes, "shared log-in"));
 }
 

@@ -278,7 +278,7 @@ TEST(Aspects, FollowFromTheSuperiorArtifactAndAreMeasuredByTrial) {
   EXPECT_FALSE(a.measured);
   EXPECT_NE(a.declared->note->find("store:nor-first"), std::string::npos) << *a.declared->note;
   Answer web = log.Get("replace", "anchor:webpki");
-  EXPECT_EQ(web.declared->value, cbor::Value("by:update"));
+  EXPECT_TRUE(web.declared->value.AsText()->starts_with("by:update"));
   Try(log, "update", GoodTrials());
   web = log.Get("replace", "anchor:webpki");
   ASSERT_TRUE(web.measured);

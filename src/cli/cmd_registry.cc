@@ -173,7 +173,10 @@ Result<int> CertShow(const Invocation& in) {
   }
   CertificateFacts(*certificate, f);
   Findings findings = pki::LintCertificate(certificate->der(), pki::LintKind::kIDevId);
-  for (const Finding& finding : findings.all()) f.Add("finding", finding.code + ": " + finding.message);
+  static constexpr const char* kWord[] = {"error", "warning", "note"};
+  for (const Finding& finding : findings.all()) {
+    f.Add(kWord[static_cast<int>(finding.severity)], finding.code + ": " + finding.message);
+  }
   Print(f.Text(in.json()));
   return row ? 0 : 1;
 }

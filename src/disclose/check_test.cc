@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "disclose/explain.h"
 #include "disclose/test_disclosure.h"
 
 namespace birthmark::disclose {
@@ -40,6 +41,13 @@ TEST_P(CheckFault, IsFoundAndFails) {
   const Findings found = Check(d);
   EXPECT_TRUE(found.Has(GetParam().code)) << found.ToString();
   EXPECT_TRUE(found.HasErrors());
+  EXPECT_FALSE(ExplainCode(GetParam().code).empty());
+}
+
+TEST(ExplainCode, KnowsThisRoomAlone) {
+  EXPECT_NE(ExplainCode("leak.narrow").find("three"), std::string_view::npos);
+  EXPECT_TRUE(ExplainCode("plan.store-unknown").empty());
+  EXPECT_TRUE(ExplainCode("").empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(

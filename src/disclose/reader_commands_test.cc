@@ -124,7 +124,8 @@ TEST_F(Reader, RecomputeGivesTheSameAnswers) {
   const Disclosure d = f.Build(bundle).disclosure;
   const std::string evidence = Write("acme.evidence", bundle);
   const std::string path = Write("bulb.birthmark", f.Signed(d));
-  EXPECT_EQ(RunVerify({path, {}, ToHex(f.chain.root().digest())})->exit, 0);
+  const auto verified = RunVerify({path, {}, ToHex(f.chain.root().digest())});
+  EXPECT_EQ(verified->exit, 0) << verified->out << verified->err;
   auto r = RunRecompute({evidence, path});
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_EQ(r->exit, 0) << r->out;

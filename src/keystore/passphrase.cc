@@ -132,7 +132,7 @@ Result<SecretBytes> PassphraseFromFile(const fs::path& path) {
   struct stat st {};
   if (fstat(f.fd, &st) != 0) return std::unexpected(FromErrno("file.read", path.string(), errno));
   if (S_ISREG(st.st_mode) && (st.st_mode & 077) != 0) {
-    return Refused("passphrase.permissions",
+    return Environment("passphrase.permissions",
                    fmt::format("{} may be used by others (mode {:03o})", path.string(), st.st_mode & 0777),
                    fmt::format("chmod 600 {}", path.string()));
   }

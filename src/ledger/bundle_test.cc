@@ -5,18 +5,19 @@
 
 #include <sstream>
 
+#include "ledger/sqlite/export.h"
 #include "ledger/sqlite/test_log.h"
 
 namespace birthmark::ledger {
 namespace {
 
-// Made is a log of 31 events and a bundle of it from event `from` on, with every third leaf redacted.
+// Made is a log of 31 events with a checkpoint over all of them.
 struct Made {
   TestLog log;
   std::string note;
   NoteKey key;
-  explicit Made(int extra = 0) : key(*NoteKey::Of("acme/factory-test", LogSigner().public_key())) {
-    log.Fill(0, 30 + extra);
+  Made() : key(*NoteKey::Of("acme/factory-test", LogSigner().public_key())) {
+    log.Fill(0, 30);
     note = *log.writer->MakeCheckpoint(LogSigner());
   }
   BundleHeader Header(uint64_t from) {
@@ -30,15 +31,13 @@ struct Made {
     h.checkpoint = note;
     return h;
   }
+  // Bundle redacts every third leaf when it is told to.
   Bytes Bundle(uint64_t from, bool redact) {
-    auto r = log.Read();
+    ExportOptions options{.from = from};
+    uint64_t seq = from;
+    if (redact) options.redact = [seq](const Event&) mutable { return seq++ % 3 == 1; };
     std::ostringstream out;
-    BundleWriter w = std::move(BundleWriter::Start(out, Header(from)).value());
-    EXPECT_TRUE(r->ForRange(from, r->size(), [&](uint64_t seq, const Event& e, ByteView raw) -> Status {
-      if (redact && seq % 3 == 1) return w.AddRedacted({LeafHash(raw), e.type});
-      return w.Add(raw);
-    }));
-    Status s = w.Finish();
+    Status s = ExportBundle(*log.Read(), note, options, out);
     EXPECT_TRUE(s) << s.error().ToString();
     return ToBytes(out.str());
   }
@@ -53,6 +52,15 @@ TEST(Bundle, VerifiesUnderTheLogsKey) {
     EXPECT_EQ(s->redacted, 0u);
     EXPECT_EQ(s->checkpoint.size, 31u);
   }
+}
+
+TEST(Bundle, EndsAtItsCheckpointThoughTheLogWentOn) {
+  Made m;
+  m.log.Fill(500, 600);
+  EXPECT_EQ(VerifyBundle(FromMemory(m.Bundle(3, false)), m.key)->header.to, 31u);
+  std::ostringstream out;
+  EXPECT_EQ(ExportBundle(*m.log.Read(), m.note, {.from = 32}, out).error().code, "merkle.range");
+  EXPECT_EQ(ExportBundle(*m.log.Read(), "no note", {}, out).error().code, "note.malformed");
 }
 
 TEST(Bundle, GivesTheEventsOfTheLog) {
@@ -97,22 +105,20 @@ TEST(Bundle, UnderAnotherKeyIsRefused) {
 
 TEST(Bundle, AnyChangedByteIsRefused) {
   Made m;
-  Bytes good = m.Bundle(20, true);
+  Bytes good = m.Bundle(25, true);
   for (size_t i = 0; i < good.size(); ++i) {
-    for (uint8_t bit : {uint8_t{1}, uint8_t{0x80}}) {
-      Bytes bad = good;
-      bad[i] ^= bit;
-      auto s = VerifyBundle(FromMemory(bad), m.key);
-      if (!s) continue;
-      // Two things are claims of the bundle's maker and not of the log: the vkey beside a key that the
-      // reader named, and the types of redacted leaves. They must show.
-      BundleReader r = std::move(BundleReader::Start(std::move(*FromMemory(bad)())).value());
-      bool differs = s->header.vkey != m.key.ToText();
-      while (auto leaf = *r.Next()) {
-        differs |= leaf->redacted && leaf->redacted->type != "identity.issued";
-      }
-      EXPECT_TRUE(differs) << "byte " << i << " changed unnoticed";
+    Bytes bad = good;
+    bad[i] ^= static_cast<uint8_t>(1 << (i % 8));
+    auto s = VerifyBundle(FromMemory(bad), m.key);
+    if (!s) continue;
+    // Two things are claims of the bundle's maker and not of the log: the vkey beside a key that
+    // the reader named, and the types of redacted leaves. They must show.
+    bool differs = s->header.vkey != m.key.ToText();
+    BundleReader r = std::move(BundleReader::Start(std::move(*FromMemory(bad)())).value());
+    while (auto leaf = *r.Next()) {
+      differs |= leaf->redacted && leaf->redacted->type != "identity.issued";
     }
+    EXPECT_TRUE(differs) << "byte " << i << " changed unnoticed";
   }
 }
 
@@ -120,7 +126,9 @@ TEST(Bundle, CutShortIsRefusedAtEveryByte) {
   Made m;
   Bytes good = m.Bundle(28, true);
   for (size_t n = 0; n < good.size(); ++n) {
-    EXPECT_FALSE(VerifyBundle(FromMemory(Bytes(good.begin(), good.begin() + static_cast<ptrdiff_t>(n))), m.key)) << n;
+    EXPECT_FALSE(VerifyBundle(
+        FromMemory(Bytes(good.begin(), good.begin() + static_cast<ptrdiff_t>(n))), m.key))
+        << n;
   }
   Bytes longer = good;
   longer.push_back(0xf6);
@@ -180,9 +188,9 @@ TEST(Bundle, HugeItemsAndOtherFormsAreRefused) {
     return v ? "" : v.error().code;
   };
   EXPECT_EQ(code({}), "bundle.malformed");
-  EXPECT_EQ(code({0x5b, 0, 0, 0, 1, 0, 0, 0, 0}), "bundle.truncated");       // a string of 4 GiB
-  EXPECT_EQ(code({0xbf, 0xff}), "bundle.malformed");                         // indefinite length
-  EXPECT_EQ(code({0xa2, 0x61, 'a', 0, 0x61, 'a', 0}), "bundle.malformed");   // a key twice
+  EXPECT_EQ(code({0x5b, 0, 0, 0, 1, 0, 0, 0, 0}), "bundle.truncated");      // a string of 4 GiB
+  EXPECT_EQ(code({0xbf, 0xff}), "bundle.malformed");                        // indefinite length
+  EXPECT_EQ(code({0xa2, 0x61, 'a', 0, 0x61, 'a', 0}), "bundle.malformed");  // a key twice
   BundleHeader h = m.Header(28);
   h.format = 2;
   EXPECT_EQ(code(cbor::ToCbor(h)), "bundle.format");

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 
 #include "crypto/der.h"
 #include "pki/tbs.h"
@@ -38,10 +37,7 @@ struct Cursor {
     *p++ = static_cast<uint8_t>(0x80 | octets);
     for (size_t i = octets; i-- > 0;) *p++ = static_cast<uint8_t>(n >> (8 * i));
   }
-  void Raw(ByteView b) {
-    std::memcpy(p, b.data(), b.size());
-    p += b.size();
-  }
+  void Raw(ByteView b) { p = std::copy(b.begin(), b.end(), p); }
   void Element(uint8_t tag, ByteView b) {
     Header(tag, b.size());
     Raw(b);

@@ -93,7 +93,7 @@ void KeyTable::Insert(const Key16& key, uint64_t seq) {
 
 void KeyTable::Find(const Key16& key, std::vector<uint64_t>& out) const {
   for (size_t i = Home(key); slots_[i].seq != kFree; i = (i + 1) & (slots_.size() - 1)) {
-    if (slots_[i].key == key) out.push_back(slots_[i].seq);
+    if (SameKey(slots_[i].key, key)) out.push_back(slots_[i].seq);
   }
 }
 
@@ -169,7 +169,7 @@ void KeyIndex::StartLocked(uint64_t covers, const Digest& tip) {
     for (const KeyEntry& e : frozen_->Sorted()) recent_->Insert(e.key, e.seq);
   }
   frozen_ = std::move(recent_);
-  recent_ = std::make_shared<KeyTable>();
+  recent_ = NewTable();
   job_ = Job{frozen_, covers, tip};
   wake_.notify_all();
 }
@@ -187,7 +187,7 @@ Status KeyIndex::Reload() {
     WaitLocked(lock);
     CollectLocked();
     frozen_.reset();
-    recent_ = std::make_shared<KeyTable>();
+    recent_ = NewTable();
   }
   return tail_(runs_->covers, [&](const Key16& key, uint64_t seq) -> Status {
     if (recent_->size() >= limit_ * 2 && seq > last_seq_) {
@@ -204,7 +204,7 @@ Status KeyIndex::Drop() {
   WaitLocked(lock);
   frozen_.reset();
   written_ = false;
-  recent_ = std::make_shared<KeyTable>();
+  recent_ = NewTable();
   auto next = std::make_shared<KeyRuns>();
   next->next_id = published_->next_id;
   published_ = runs_ = next;

@@ -7,6 +7,8 @@
 // KeyIndex belongs to the writer's thread; KeyRuns is immutable and thread-safe.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -40,7 +42,9 @@ struct KeyRuns {
 // KeyTable is an open hash table of recent keys.
 class KeyTable {
  public:
-  KeyTable() : slots_(kLeast) {}
+  // `expected` keys fit without growing.
+  explicit KeyTable(size_t expected = 0)
+      : slots_(std::max(kLeast, std::bit_ceil(2 * (expected + 1)))) {}
   void Insert(const Key16& key, uint64_t seq);
   void Find(const Key16& key, std::vector<uint64_t>& out) const;
   size_t size() const { return size_; }
@@ -97,11 +101,17 @@ class KeyIndex {
     Digest tip{};
   };
   KeyIndex(fs::path dir, LeafFn leaf, TailFn tail, size_t limit)
-      : dir_(std::move(dir)), leaf_(std::move(leaf)), tail_(std::move(tail)), limit_(limit) {}
+      : dir_(std::move(dir)), leaf_(std::move(leaf)), tail_(std::move(tail)), limit_(limit) {
+    recent_ = NewTable();
+  }
   void Work();
   Status WriteJob(const Job& job);
   Status MergeTiers();
   Status Publish(KeyRuns next);
+  // NewTable has room for what comes in while the one before is being written.
+  std::shared_ptr<KeyTable> NewTable() const {
+    return std::make_shared<KeyTable>(limit_ * 5 / 4);
+  }
   void CollectLocked();
   void StartLocked(uint64_t covers, const Digest& tip);
   void WaitLocked(std::unique_lock<std::mutex>& lock) {
@@ -113,7 +123,7 @@ class KeyIndex {
   TailFn tail_;
   size_t limit_;
   uint64_t last_seq_ = 0;
-  std::shared_ptr<KeyTable> recent_ = std::make_shared<KeyTable>();
+  std::shared_ptr<KeyTable> recent_;
   std::shared_ptr<KeyTable> frozen_;             // being written: read by both threads, changed by none
   std::shared_ptr<const KeyRuns> runs_ = std::make_shared<KeyRuns>();
 

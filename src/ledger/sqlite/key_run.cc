@@ -56,8 +56,7 @@ bool Probe(const Key16& k, F&& bit) {
 
 // Place is where a uniformly distributed key would stand.
 size_t Place(const Key16& k, size_t n) {
-  uint64_t big = std::byteswap(Word(k, 0));
-  return static_cast<size_t>(static_cast<Wide>(big) * n >> 64);
+  return static_cast<size_t>(static_cast<Wide>(KeyHalf(k, 0)) * n >> 64);
 }
 
 Error IndexError(const fs::path& path, std::string_view what) {

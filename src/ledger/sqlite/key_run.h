@@ -5,6 +5,8 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -19,10 +21,27 @@ namespace fs = std::filesystem;
 // Key16 is the front of a SHA-256 digest; whoever finds one compares the whole with the stored row.
 using Key16 = std::array<uint8_t, 16>;
 
+// KeyHalf is a half of a key as a number whose order is that of the octets.
+inline uint64_t KeyHalf(const Key16& k, size_t half) {
+  uint64_t w;
+  std::memcpy(&w, k.data() + 8 * half, sizeof w);
+  return std::byteswap(w);
+}
+inline bool SameKey(const Key16& a, const Key16& b) {
+  return KeyHalf(a, 0) == KeyHalf(b, 0) && KeyHalf(a, 1) == KeyHalf(b, 1);
+}
+
+// KeyEntry sorts by its key, then by its sequence. Written out because sorting and merging spend their
+// time here, and comparing arrays is a call.
 struct KeyEntry {
   Key16 key{};
   uint64_t seq = 0;
-  auto operator<=>(const KeyEntry&) const = default;
+  bool operator<(const KeyEntry& o) const {
+    uint64_t a = KeyHalf(key, 0), b = KeyHalf(o.key, 0);
+    if (a != b) return a < b;
+    a = KeyHalf(key, 1), b = KeyHalf(o.key, 1);
+    return a != b ? a < b : seq < o.seq;
+  }
 };
 static_assert(sizeof(KeyEntry) == 24);
 

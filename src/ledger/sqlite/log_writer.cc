@@ -278,7 +278,9 @@ std::vector<Result<Receipt>> LogWriter::AppendAll(std::span<Submission> submissi
     }
     out.emplace_back(std::move(receipt));
   }
-  if (Status s = Commit(); !s) {
+  // Retries and refusals alone leave nothing to make durable.
+  bool changed = size() != before_.tiles.frontier().size();
+  if (Status s = changed ? Commit() : db_.Exec("ROLLBACK"); !s) {
     Undo();
     return fail_all(s.error());
   }
