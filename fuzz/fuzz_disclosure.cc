@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any octets as a disclosure's file, and as the payload of one. What opens must be shown, checked and
-// compared without harm, and be written again to the same octets.
+// Any octets as a disclosure's file, and as the payload of one. What opens must be shown, checked
+// and compared without harm, and be written again to the same octets.
 #include <algorithm>
 
 #include "cbor/cose.h"

@@ -78,6 +78,12 @@ const Row<ledger::AnchorRead>* ReadOf(const Case& c) {
 
 std::string Date(int64_t seconds) { return FormatDate(TimeFromMillis(seconds * 1000)); }
 
+// HoldsBareKey is true for forms that carry no dates into the device.
+bool HoldsBareKey(plan::Form form) {
+  return form == plan::Form::kPublicKey || form == plan::Form::kKeyDigest || form == plan::Form::kDnskey ||
+         form == plan::Form::kDs;
+}
+
 cbor::Value ThirdParty(const plan::Anchor& a) {
   cbor::Map value;
   value.emplace_back("class", "third-party");
@@ -150,6 +156,12 @@ Found PkiLifespan(const Case& c) {
   }
   Measured m = Begin(c, "pki-lifespan/1", {read->ref});
   cbor::Map value;
+  if (HoldsBareKey(AnchorOf(c).form) && start) {
+    // A certificate on file is how the key came to us; the device sees no dates.
+    m.notes.push_back("the certificate on file has dates, the device holds the key alone");
+    m.leans_on = {"plan: form of the anchor"};
+    start = end = first_end = std::nullopt;
+  }
   value.emplace_back("dates", start || end);
   if (start) value.emplace_back("not-before", Date(*start));
   if (end) value.emplace_back("not-after", Date(*end));

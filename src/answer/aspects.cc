@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The four aspects of an anchor. What follows from the superior artifacts in the plan is declared, with
-// the path that decided; measured is only what a device was seen to accept and refuse.
+// The four aspects of an anchor, as they follow from the plan: declared, with the superior artifacts that
+// decided. Nothing is measured: the trials there are show whose signature a container takes, not whether
+// it can still be written after the lock.
 #include <fmt/format.h>
 
 #include "anchors/superior.h"
 #include "answer/evaluators.h"
-#include "answer/trials.h"
 
 namespace birthmark::answer {
 namespace {
@@ -20,53 +20,31 @@ std::string PathText(const anchors::Derived& d) {
   return out;
 }
 
-Found AspectOf(const Case& c, std::string method, std::optional<plan::Change> plan::Aspects::*declared,
+Found AspectOf(const Case& c, std::optional<plan::Change> plan::Aspects::*declared,
                anchors::Derived anchors::DerivedAspects::*derived) {
   const plan::Anchor& anchor = *c.fold.plan.FindAnchor(c.id);
   const anchors::Derived from_graph = anchors::SuperiorGraph::Build(c.fold.plan).AspectsOf(c.id).*derived;
   const std::optional<plan::Change>& said = anchor.aspects.*declared;
+  const std::string path = PathText(from_graph);
   Found found;
   found.implied = plan::ToText(said ? *said : from_graph.ToChange());
-  const std::string path = PathText(from_graph);
   if (!said) {
     found.implied_by = path.empty() ? "anchor " + c.id : "stores, " + path;
   } else {
     found.implied_by = fmt::format("anchor {}; its stores allow {}{}{}", c.id, plan::ToText(from_graph.ToChange()),
                                    path.empty() ? "" : ", ", path);
   }
-  if (from_graph.by != plan::Change::By::kArtifact) {
-    found.why_not = "no trial shows who cannot change it";
-    return found;
-  }
-  // The anchor lies in a container that `who` verifies: that an object under `who` was accepted there and a
-  // forger's was not is what shows who can put another content in.
-  const Shown shown = ShownBy(c.fold, from_graph.who);
-  if (!shown.conclusion.sound) {
-    found.why_not = "no trial on a device decided it";
-    return found;
-  }
-  Measured m = Begin(c, std::move(method), shown.refs);
-  plan::Change change;
-  change.by = plan::Change::By::kArtifact;
-  change.who = from_graph.who;
-  m.value = plan::ToText(change);
-  m.verifier = shown.verifier;
-  m.leans_on = {"plan: what the anchor's container is (" + path + ")"};
-  m.notes = {"what is signed under " + from_graph.who + " was accepted, a forger's or a changed one was refused"};
-  found.measured = std::move(m);
   return found;
 }
 
 }  // namespace
 
 Found Replace(const Case& c) {
-  return AspectOf(c, "replace/1", &plan::Aspects::replace, &anchors::DerivedAspects::replace);
+  return AspectOf(c, &plan::Aspects::replace, &anchors::DerivedAspects::replace);
 }
-Found Add(const Case& c) {
-  return AspectOf(c, "add/1", &plan::Aspects::add, &anchors::DerivedAspects::add);
-}
+Found Add(const Case& c) { return AspectOf(c, &plan::Aspects::add, &anchors::DerivedAspects::add); }
 Found Remove(const Case& c) {
-  return AspectOf(c, "remove/1", &plan::Aspects::remove, &anchors::DerivedAspects::remove);
+  return AspectOf(c, &plan::Aspects::remove, &anchors::DerivedAspects::remove);
 }
 
 // Keep is the fourth: not the device's matter but its keeper's, in the keeper's words.

@@ -37,7 +37,7 @@ Json ItemToJson(const cbor::Value& v) {
 Json DeclaredToJson(const std::optional<Declared>& d) {
   if (!d) return nullptr;
   Json out = {{"value", ItemToJson(d->value)}, {"role", d->role}, {"date", d->date}};
-  out["note"] = Optional(d->note);
+  if (d->note) out["note"] = *d->note;
   return out;
 }
 

@@ -28,15 +28,16 @@ struct Authority {
 // Facts is what one pass over the log leaves behind.
 struct Facts {
   std::vector<Authority> authorities;
-  std::map<std::string, ledger::KeyCreated> keys;         // by id, the newest
-  std::map<std::string, anchors::AnchorFacts> anchors;    // by anchor id, the newest
-  std::map<std::string, std::vector<Place>> outside;      // by slot, each place once
-  std::optional<Digest> application;                      // the newest application image
+  std::map<std::string, ledger::KeyCreated> keys;       // by id, the newest
+  std::map<std::string, anchors::AnchorFacts> anchors;  // by anchor id, the newest
+  std::map<std::string, std::vector<Place>> outside;    // by slot, each place once
+  std::optional<Digest> application;                    // the newest application image
 };
 
 void AddPlace(std::vector<Place>& places, Place p) {
   auto same = [&](const Place& x) { return x.how == p.how && x.where == p.where; };
-  if (places.size() < kMaxPlaces && std::none_of(places.begin(), places.end(), same)) places.push_back(std::move(p));
+  if (places.size() < kMaxPlaces && std::none_of(places.begin(), places.end(), same))
+    places.push_back(std::move(p));
 }
 
 Status Take(Facts& facts, const ledger::Event& e) {
@@ -57,10 +58,12 @@ Status Take(Facts& facts, const ledger::Event& e) {
     BM_TRY(auto body, ledger::BodyOf<ledger::KeyOutside>(e));
     std::vector<Place>& places = facts.outside[body.slot];
     for (size_t i = 0; i < body.places.size(); ++i) {
-      AddPlace(places, {i == 0 ? "born" : "kept", body.places[i].place + ": " + body.places[i].form, true});
+      AddPlace(places,
+               {i == 0 ? "born" : "kept", body.places[i].place + ": " + body.places[i].form, true});
     }
-    AddPlace(places, body.destroyed.empty() ? Place{"kept", "outside the device, not destroyed", true}
-                                            : Place{"destroyed", body.destroyed, true});
+    AddPlace(places, body.destroyed.empty()
+                         ? Place{"kept", "outside the device, not destroyed", true}
+                         : Place{"destroyed", body.destroyed, true});
   }
   return {};
 }
@@ -84,21 +87,25 @@ std::vector<Place> PlacesOf(const plan::IdentitySlot& slot, const Plan& plan, co
     return out;
   }
   switch (slot.method) {
-    case vocab::Method::kAvocado: return {{"born", device, false}};
+    case vocab::Method::kAvocado:
+      return {{"born", device, false}};
     case vocab::Method::kBamboo:
       return {{"born", "the factory's systems", true}, {"installed", device, false}};
     case vocab::Method::kCarrot:
       return {{"born", "whoever holds the seed can compute it", true}, {"born", device, false}};
-    case vocab::Method::kSalak: return {{"born", device, false}};
+    case vocab::Method::kSalak:
+      return {{"born", device, false}};
     case vocab::Method::kSapodilla:
-      return {{"born", "secure element, in the silicon maker's factory", true}, {"installed", device, false}};
+      return {{"born", "secure element, in the silicon maker's factory", true},
+              {"installed", device, false}};
   }
   return out;
 }
 
 std::vector<const Authority*> AuthoritiesOf(const plan::Pki& pki, const Facts& facts) {
-  const std::string purpose = pki.purpose == plan::Purpose::kAnchor ? "anchor:" + pki.id
-                                                                    : std::string(plan::ToText(pki.purpose));
+  const std::string purpose = pki.purpose == plan::Purpose::kAnchor
+                                  ? "anchor:" + pki.id
+                                  : std::string(plan::ToText(pki.purpose));
   std::vector<const Authority*> out;
   for (const Authority& a : facts.authorities) {
     if (a.ca.pki == pki.id || a.ca.pki == purpose) out.push_back(&a);
@@ -106,7 +113,8 @@ std::vector<const Authority*> AuthoritiesOf(const plan::Pki& pki, const Facts& f
   return out;
 }
 
-PkiLevel LevelOf(const plan::Level& planned, const std::vector<const Authority*>& all, const Facts& facts) {
+PkiLevel LevelOf(const plan::Level& planned, const std::vector<const Authority*>& all,
+                 const Facts& facts) {
   PkiLevel out;
   out.name = planned.name;
   out.level = static_cast<uint32_t>(planned.level);
@@ -119,7 +127,8 @@ PkiLevel LevelOf(const plan::Level& planned, const std::vector<const Authority*>
     ++count;
     out.name = a->ca.name;
     out.offline = a->ca.offline;
-    if (auto key = facts.keys.find(a->ca.id); key != facts.keys.end()) out.storage = key->second.store;
+    if (auto key = facts.keys.find(a->ca.id); key != facts.keys.end())
+      out.storage = key->second.store;
     if (!a->certificate) continue;
     out.algorithm = a->certificate->key_text();
     const int64_t from = Millis(a->certificate->not_before());
@@ -213,10 +222,12 @@ Anchor DrawAnchor(const plan::Anchor& a, const Plan& plan, const Facts& facts) {
 }
 
 void FromPlan(const Plan& plan, const Facts& facts, Disclosure& d) {
-  d.product = {plan.product.id,           plan.product.name,         plan.product.firmware,
-               plan.product.hardware_variant, plan.product.manufacturer, facts.application};
+  d.product = {plan.product.id,           plan.product.name,
+               plan.product.firmware,     plan.product.hardware_variant,
+               plan.product.manufacturer, facts.application};
   if (plan.publication.list_sites) {
-    for (const plan::Site& s : plan.sites) d.sites.push_back({s.id, s.country, std::string(plan::ToText(s.continent))});
+    for (const plan::Site& s : plan.sites)
+      d.sites.push_back({s.id, s.country, std::string(plan::ToText(s.continent))});
   }
   for (const plan::Pki& p : plan.pkis) {
     if (p.purpose == plan::Purpose::kIdentity) d.pkis.push_back(DrawPki(p.id, p, plan, facts));
@@ -239,11 +250,13 @@ void FromPlan(const Plan& plan, const Facts& facts, Disclosure& d) {
     d.identities.push_back(std::move(i));
   }
   for (const plan::Store& s : plan.stores) {
-    d.stores.push_back({s.id, std::string(vocab::ToText(s.kind)), vocab::IsInternal(s.kind), s.processor, s.protected_by});
+    d.stores.push_back({s.id, std::string(vocab::ToText(s.kind)), vocab::IsInternal(s.kind),
+                        s.processor, s.protected_by});
   }
   for (const plan::Stage& s : plan.stages) {
-    d.stages.push_back({s.id, std::string(plan::ToText(s.lock)), s.store, std::string(plan::ToText(s.encrypted)),
-                        s.processor, s.verified_by, std::string(vocab::ToText(s.kind))});
+    d.stages.push_back({s.id, std::string(plan::ToText(s.lock)), s.store,
+                        std::string(plan::ToText(s.encrypted)), s.processor, s.verified_by,
+                        std::string(vocab::ToText(s.kind))});
   }
   for (const plan::Anchor& a : plan.anchors) d.anchors.push_back(DrawAnchor(a, plan, facts));
 }
@@ -271,7 +284,8 @@ Result<Built> Build(const BuildInput& input, ledger::EventSource& source) {
   d.rehearsal = evaluation.rehearsal;
   if (d.rehearsal) {
     const auto& stations = evaluation.plan.stations;
-    if (std::any_of(stations.begin(), stations.end(), [](const plan::Station& s) { return s.link == "emulator"; })) {
+    if (std::any_of(stations.begin(), stations.end(),
+                    [](const plan::Station& s) { return s.link == "emulator"; })) {
       d.marks.emplace_back(kMarkDevices);
     }
     d.marks.emplace_back(kMarkKeys);

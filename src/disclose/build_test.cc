@@ -64,9 +64,11 @@ TEST(Build, AKeyMadeInTheDeviceWasNowhereElse) {
 TEST(Build, AKeyMadeOutsideIsFollowedToItsEnd) {
   Factory f;
   for (const char* unit : {"bulb/B-0001", "bulb/B-0002"}) {
-    f.log.Add(ledger::KeyOutside{.slot = "idevid", .unit = unit,
-                                 .places = {{2, 1, "plain memory", "bench process"}, {3, 2, "image on tmpfs", "bench"}},
-                                 .destroyed = "wiped"});
+    f.log.Add(ledger::KeyOutside{
+        .slot = "idevid",
+        .unit = unit,
+        .places = {{2, 1, "plain memory", "bench process"}, {3, 2, "image on tmpfs", "bench"}},
+        .destroyed = "wiped"});
   }
   const Disclosure d = f.Build(f.Bundle()).disclosure;
   std::vector<std::string> hows;
@@ -78,7 +80,8 @@ TEST(Build, AnchorsCarryTheDigestTheDeviceHolds) {
   Factory f;
   const Disclosure d = f.Build(f.Bundle()).disclosure;
   EXPECT_EQ(AnchorOf(d, "boot").entries, 1u);
-  EXPECT_NE(AnchorOf(d, "boot").digest, AnchorOf(d, "update").digest);  // a key's digest, a certificate's
+  EXPECT_NE(AnchorOf(d, "boot").digest,
+            AnchorOf(d, "update").digest);  // a key's digest, a certificate's
   EXPECT_EQ(AnchorOf(d, "update").digest, *PkiOf(d, "anchor:update").anchor_digest);
   EXPECT_EQ(AnchorOf(d, "webpki").entries, 0u);  // nothing was read
 }
@@ -86,7 +89,8 @@ TEST(Build, AnchorsCarryTheDigestTheDeviceHolds) {
 TEST(Build, ManyAuthoritiesAreNotCounted) {
   Factory f;
   answer::test::Ca root = f.log.MakeRoot("root-2", "identity");
-  for (uint64_t i = 0; i < kMaxToldSiblings; ++i) f.log.MakeSub("site-x" + std::to_string(i), "identity", root);
+  for (uint64_t i = 0; i < kMaxToldSiblings; ++i)
+    f.log.MakeSub("site-x" + std::to_string(i), "identity", root);
   EXPECT_EQ(PkiOf(f.Build(f.Bundle()).disclosure, "identity").levels[1].siblings, 0u);
 }
 

@@ -43,7 +43,8 @@ class Checker {
     out_.Error(fmt::format("disclosure.{}", code), std::move(message), std::string(kAsk));
   }
   static std::string Name(const answer::Answer& a) {
-    return fmt::format("{} of {}", Plain(a.question), a.subject.empty() ? "nothing" : Plain(a.subject));
+    return fmt::format("{} of {}", Plain(a.question),
+                       a.subject.empty() ? "nothing" : Plain(a.subject));
   }
   bool KnownRevision() const {
     vocab::Revision r{};
@@ -57,7 +58,8 @@ class Checker {
     }
     const bool marked = std::find(d_.marks.begin(), d_.marks.end(), kMarkKeys) != d_.marks.end();
     if (d_.rehearsal && !marked) {
-      Bad("rehearsal-unmarked", fmt::format("it is a rehearsal and does not say \"{}\"", kMarkKeys));
+      Bad("rehearsal-unmarked",
+          fmt::format("it is a rehearsal and does not say \"{}\"", kMarkKeys));
     }
     if (!d_.rehearsal && !d_.marks.empty()) {
       Bad("mark", "it bears the marks of a rehearsal and says that it is none");
@@ -66,12 +68,14 @@ class Checker {
     if (d_.split_model && !FromText(*d_.split_model, model)) {
       Bad("split-model", fmt::format("split model \"{}\" is unknown", Plain(*d_.split_model)));
     }
-    static const std::set<std::string_view> kContinentCodes = {"AF", "AN", "AS", "EU", "NA", "OC", "SA"};
+    static const std::set<std::string_view> kContinentCodes = {"AF", "AN", "AS", "EU",
+                                                               "NA", "OC", "SA"};
     std::set<std::string> ids;
     for (const Site& s : d_.sites) {
       Unique(ids, "site", s.id);
       if (!kContinentCodes.contains(s.continent)) {
-        Bad("continent", fmt::format("site {}: continent \"{}\" is unknown", Plain(s.id), Plain(s.continent)));
+        Bad("continent",
+            fmt::format("site {}: continent \"{}\" is unknown", Plain(s.id), Plain(s.continent)));
       }
     }
   }
@@ -82,7 +86,8 @@ class Checker {
   void Refers(const std::set<std::string>& ids, std::string_view who, const std::string& from,
               std::string_view what, const std::string& to) {
     if (ids.contains(to)) return;
-    Bad("reference", fmt::format("{} {} names {} \"{}\", which is not there", who, Plain(from), what, Plain(to)));
+    Bad("reference", fmt::format("{} {} names {} \"{}\", which is not there", who, Plain(from),
+                                 what, Plain(to)));
   }
 
   void Drawings() {
@@ -95,9 +100,10 @@ class Checker {
     artifacts.insert(anchors.begin(), anchors.end());
     for (const Store& s : d_.stores) {
       if (s.protected_by) Refers(artifacts, "store", s.id, "artifact", *s.protected_by);
-      if (vocab::StoreKind kind{}; vocab::FromText(s.kind, kind) && vocab::IsInternal(kind) != s.internal) {
-        Bad("store-internal", fmt::format("store {}: {} is {} the CPU package", Plain(s.id), Plain(s.kind),
-                                          s.internal ? "not inside" : "inside"));
+      if (vocab::StoreKind kind{};
+          vocab::FromText(s.kind, kind) && vocab::IsInternal(kind) != s.internal) {
+        Bad("store-internal", fmt::format("store {}: {} is {} the CPU package", Plain(s.id),
+                                          Plain(s.kind), s.internal ? "not inside" : "inside"));
       }
     }
     for (const Stage& s : d_.stages) {
@@ -124,24 +130,28 @@ class Checker {
     std::set<std::string> slots;
     for (const Identity& i : d_.identities) {
       Unique(slots, "identity slot", i.slot);
-      const bool there = std::any_of(d_.pkis.begin(), d_.pkis.end(),
-                                     [&](const Pki& p) { return p.id == i.pki; });
+      const bool there =
+          std::any_of(d_.pkis.begin(), d_.pkis.end(), [&](const Pki& p) { return p.id == i.pki; });
       if (!i.pki.empty() && !there) {
-        Bad("reference", fmt::format("identity {} names PKI \"{}\", which is not there", Plain(i.slot), Plain(i.pki)));
+        Bad("reference", fmt::format("identity {} names PKI \"{}\", which is not there",
+                                     Plain(i.slot), Plain(i.pki)));
       }
       vocab::Method method{};
       vocab::Transfer transfer{};
       if (!vocab::FromText(i.method, method)) {
         if (KnownRevision()) {
-          Bad("method", fmt::format("identity {}: method \"{}\" is unknown", Plain(i.slot), Plain(i.method)));
+          Bad("method",
+              fmt::format("identity {}: method \"{}\" is unknown", Plain(i.slot), Plain(i.method)));
         }
         continue;
       }
       if (vocab::FromText(i.transfer, transfer) && !vocab::MethodAllows(method, transfer)) {
-        Bad("method", fmt::format("identity {}: {} cannot be {}", Plain(i.slot), i.method, i.transfer));
+        Bad("method",
+            fmt::format("identity {}: {} cannot be {}", Plain(i.slot), i.method, i.transfer));
       }
       if (i.birth != vocab::ToText(vocab::BirthOf(method))) {
-        Bad("method", fmt::format("identity {}: a key of {} is not {}", Plain(i.slot), i.method, Plain(i.birth)));
+        Bad("method", fmt::format("identity {}: a key of {} is not {}", Plain(i.slot), i.method,
+                                  Plain(i.birth)));
       }
     }
   }
@@ -162,8 +172,10 @@ class Checker {
   void Answer(const answer::Answer& a) {
     vocab::Question question{};
     vocab::Aspect aspect{};
-    if (KnownRevision() && !vocab::FromText(a.question, question) && !vocab::FromText(a.question, aspect)) {
-      Bad("question", fmt::format("\"{}\" is no question of revision {}", Plain(a.question), d_.revision));
+    if (KnownRevision() && !vocab::FromText(a.question, question) &&
+        !vocab::FromText(a.question, aspect)) {
+      Bad("question",
+          fmt::format("\"{}\" is no question of revision {}", Plain(a.question), d_.revision));
     }
     vocab::AnswerState state{};
     if (!vocab::FromText(a.state, state)) {
@@ -182,9 +194,11 @@ class Checker {
       Bad("why-missing", fmt::format("{} is {} without a reason", Name(a), a.state));
     }
     // A later revision may have another rule for a question; the rule here is for those we know.
-    const bool differs = declared && measured && answer::Differ(a.question, a.declared->value, a.measured->value);
+    const bool differs =
+        declared && measured && answer::Differ(a.question, a.declared->value, a.measured->value);
     if (a.differs != differs && KnownRevision()) {
-      Bad("differs", fmt::format("{} is said {}to differ and does{}", Name(a), a.differs ? "" : "not ", a.differs ? " not" : ""));
+      Bad("differs", fmt::format("{} is said {}to differ and does{}", Name(a),
+                                 a.differs ? "" : "not ", a.differs ? " not" : ""));
     }
     if (a.measured) Measured(a, *a.measured);
     if (a.state == "answered") Against(a);
@@ -194,7 +208,8 @@ class Checker {
     constexpr std::string_view kPrefix = "anchor:";
     if (!a.subject.starts_with(kPrefix)) return;
     const std::string id = a.subject.substr(kPrefix.size());
-    if (std::none_of(d_.anchors.begin(), d_.anchors.end(), [&](const Anchor& x) { return x.id == id; })) {
+    if (std::none_of(d_.anchors.begin(), d_.anchors.end(),
+                     [&](const Anchor& x) { return x.id == id; })) {
       Bad("reference", fmt::format("{}: there is no such anchor", Name(a)));
     }
   }
@@ -203,8 +218,10 @@ class Checker {
     if (m.basis != "measured" && m.basis != "attested") {
       Bad("basis", fmt::format("{}: basis \"{}\" is unknown", Name(a), Plain(m.basis)));
     }
-    if (m.method.empty()) Bad("method-missing", fmt::format("{} is measured by no named method", Name(a)));
-    if (m.from && m.to && *m.from > *m.to) Bad("period", fmt::format("{}: its period ends before it begins", Name(a)));
+    if (m.method.empty())
+      Bad("method-missing", fmt::format("{} is measured by no named method", Name(a)));
+    if (m.from && m.to && *m.from > *m.to)
+      Bad("period", fmt::format("{}: its period ends before it begins", Name(a)));
     if (m.evidence.origin.empty() || m.evidence.size == 0) {
       Bad("evidence-missing", fmt::format("{} is measured without evidence", Name(a)));
       return;
@@ -219,13 +236,14 @@ class Checker {
     }
   }
 
-  // Against compares an answer with the drawing of the same thing: what is declared with what is drawn
-  // from the plan, what is measured with what is drawn from the ledger.
+  // Against compares an answer with the drawing of the same thing: what is declared with what is
+  // drawn from the plan, what is measured with what is drawn from the ledger.
   void Against(const answer::Answer& a) {
     auto text = [](const cbor::Value& v) { return v.AsText() ? *v.AsText() : std::string(); };
     if (a.question == "identity-pki-level" && a.measured) {
       constexpr std::string_view kPrefix = "identity-pki:";
-      const std::string id = a.subject.starts_with(kPrefix) ? a.subject.substr(kPrefix.size()) : a.subject;
+      const std::string id =
+          a.subject.starts_with(kPrefix) ? a.subject.substr(kPrefix.size()) : a.subject;
       for (const Pki& p : d_.pkis) {
         if (p.id != id || p.levels.empty() || !p.levels.back().ee) continue;
         if (!(a.measured->value == cbor::Value(static_cast<uint64_t>(p.levels.back().level)))) {
@@ -238,9 +256,12 @@ class Checker {
       for (const Anchor& x : d_.anchors) {
         if (x.kind != "first-boot") continue;
         for (const Store& s : d_.stores) {
-          if (s.id != x.store || !(place.starts_with("internal(") || place.starts_with("external("))) continue;
+          if (s.id != x.store ||
+              !(place.starts_with("internal(") || place.starts_with("external(")))
+            continue;
           if (place.starts_with("internal(") != s.internal) {
-            Bad("drawing", fmt::format("{}: declared {}, drawn in {}", Name(a), Plain(place), Plain(s.kind)));
+            Bad("drawing",
+                fmt::format("{}: declared {}, drawn in {}", Name(a), Plain(place), Plain(s.kind)));
           }
         }
         break;  // the first of them is the initial one; later ones sit in what it verifies
@@ -251,8 +272,10 @@ class Checker {
           {"no", "no"}, {"yes-shared-key", "shared-key"}, {"yes-per-device-key", "per-device-key"}};
       auto said = kWords.find(text(a.declared->value));
       for (const Stage& s : d_.stages) {
-        if (s.kind != "first-stage" || said == kWords.end() || s.encrypted == said->second) continue;
-        Bad("drawing", fmt::format("{}: declared {}, drawn {}", Name(a), said->first, Plain(s.encrypted)));
+        if (s.kind != "first-stage" || said == kWords.end() || s.encrypted == said->second)
+          continue;
+        Bad("drawing",
+            fmt::format("{}: declared {}, drawn {}", Name(a), said->first, Plain(s.encrypted)));
       }
     }
   }

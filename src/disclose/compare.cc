@@ -58,13 +58,16 @@ std::string GroupOf(const ComparedAnchor& a) {
   return fmt::format("anchor {}{}", a.kind, a.number == 1 ? "" : fmt::format(" {}", a.number));
 }
 
-// Questions lists the stored names that any product answers under `wanted` subjects, in draft order.
-std::vector<std::string> Questions(All all, const std::function<bool(size_t, const answer::Answer&)>& wanted) {
+// Questions lists the stored names that any product answers under `wanted` subjects, in draft
+// order.
+std::vector<std::string> Questions(
+    All all, const std::function<bool(size_t, const answer::Answer&)>& wanted) {
   std::vector<std::string> out;
   for (size_t i = 0; i < all.size(); ++i) {
     for (const answer::Answer& a : all[i].disclosure.answers) {
       std::string name = StoredName(a.question);
-      if (wanted(i, a) && std::find(out.begin(), out.end(), name) == out.end()) out.push_back(std::move(name));
+      if (wanted(i, a) && std::find(out.begin(), out.end(), name) == out.end())
+        out.push_back(std::move(name));
     }
   }
   std::stable_sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {
@@ -76,7 +79,8 @@ std::vector<std::string> Questions(All all, const std::function<bool(size_t, con
 void DeviceRows(All all, std::vector<ComparedRow>& rows) {
   auto wanted = [](size_t, const answer::Answer& a) { return !IsAnchorSubject(a.subject); };
   for (const std::string& q : Questions(all, wanted)) {
-    // A product with two identity PKIs or two sets of shares answers twice: aligned in its own order.
+    // A product with two identity PKIs or two sets of shares answers twice: aligned in its own
+    // order.
     std::vector<std::vector<const answer::Answer*>> columns(all.size());
     size_t most = 0;
     for (size_t i = 0; i < all.size(); ++i) {
@@ -88,7 +92,8 @@ void DeviceRows(All all, std::vector<ComparedRow>& rows) {
     for (size_t n = 0; n < most; ++n) {
       ComparedRow row{"device", q, {}};
       for (const auto& c : columns) row.cells.push_back(n < c.size() ? c[n] : nullptr);
-      const answer::Answer* any = *std::find_if(row.cells.begin(), row.cells.end(), [](auto* c) { return c != nullptr; });
+      const answer::Answer* any =
+          *std::find_if(row.cells.begin(), row.cells.end(), [](auto* c) { return c != nullptr; });
       if (any->subject != "device") row.group = "identity";
       rows.push_back(std::move(row));
     }
@@ -118,7 +123,8 @@ class Table {
  public:
   explicit Table(All all) : all_(all) {}
 
-  void Row(std::string_view heading, const std::function<std::string(const OpenedDisclosure&)>& cell) {
+  void Row(std::string_view heading,
+           const std::function<std::string(const OpenedDisclosure&)>& cell) {
     std::vector<std::string> cells;
     for (const OpenedDisclosure& o : all_) cells.push_back(cell(o));
     Cells(heading, cells);
@@ -144,7 +150,8 @@ std::string Joined(const std::vector<T>& items, F f) {
 
 std::string KeyWords(const Identity& i) {
   std::string out = fmt::format("{}: {}, {}", Plain(i.slot), Plain(i.method), Plain(i.transfer));
-  for (const Place& p : i.places) out += fmt::format(", {} {}{}", Plain(p.how), Plain(p.where), p.outside ? " (outside)" : "");
+  for (const Place& p : i.places)
+    out += fmt::format(", {} {}{}", Plain(p.how), Plain(p.where), p.outside ? " (outside)" : "");
   return out;
 }
 
@@ -152,7 +159,9 @@ std::string PkiWords(const Pki& p) {
   std::string out = Plain(p.id) + ":";
   for (const PkiLevel& l : p.levels) {
     out += fmt::format("{} {} {}", out.ends_with(':') ? "" : ",", l.level,
-                       l.ee ? "end entities" : l.offline ? "offline" : "online");
+                       l.ee        ? "end entities"
+                       : l.offline ? "offline"
+                                   : "online");
   }
   return out;
 }
@@ -164,16 +173,18 @@ std::string StageWords(const Stage& s) {
 
 std::string AnchorWords(const Anchor* a) {
   if (a == nullptr) return std::string(kGap);
-  return fmt::format("{}: {} in {}, {} {}, {}", Plain(a->id), Plain(a->form), Plain(a->store), a->entries,
-                     a->entries == 1 ? "entry" : "entries", ShortDigest(a->digest));
+  return fmt::format("{}: {} in {}, {} {}, {}", Plain(a->id), Plain(a->form), Plain(a->store),
+                     a->entries, a->entries == 1 ? "entry" : "entries", ShortDigest(a->digest));
 }
 
-// Heading names a question in the words of the disclosures' own revision, or in both when they vary.
+// Heading names a question in the words of the disclosures' own revision, or in both when they
+// vary.
 std::string Heading(All all, std::string_view question) {
   std::vector<std::string> names;
   for (const OpenedDisclosure& o : all) {
     std::string name = QuestionName(question, o.disclosure.revision);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
   }
   std::string out;
   for (const std::string& n : names) out += (out.empty() ? "" : " / ") + n;
@@ -182,7 +193,8 @@ std::string Heading(All all, std::string_view question) {
 
 void AnswerRow(All all, Table& t, const ComparedRow& row) {
   std::vector<std::string> cells;
-  for (const answer::Answer* a : row.cells) cells.push_back(a == nullptr ? std::string(kGap) : AnswerShort(*a));
+  for (const answer::Answer* a : row.cells)
+    cells.push_back(a == nullptr ? std::string(kGap) : AnswerShort(*a));
   t.Cells(Heading(all, row.question), cells);
 }
 
@@ -198,15 +210,18 @@ Comparison Compare(std::span<const OpenedDisclosure> all) {
 
 Result<std::string> CompareText(std::span<const OpenedDisclosure> all) {
   if (all.empty() || all.size() > kMaxCompared) {
-    return Usage("compare.count", fmt::format("{} disclosures; 1 to {} stand side by side", all.size(), kMaxCompared),
-                 "name one to four files");
+    return Usage(
+        "compare.count",
+        fmt::format("{} disclosures; 1 to {} stand side by side", all.size(), kMaxCompared),
+        "name one to four files");
   }
   const Comparison c = Compare(all);
   Table t(all);
   for (const OpenedDisclosure& o : all) {
     const std::string marks = MarkLine(o.disclosure);
     if (marks.empty()) continue;
-    for (const std::string& line : Wrap(marks + " (" + Plain(o.disclosure.product.name) + ")", 80)) {
+    for (const std::string& line :
+         Wrap(marks + " (" + Plain(o.disclosure.product.name) + ")", 80)) {
       t.text += line + "\n";
     }
   }
@@ -221,7 +236,8 @@ Result<std::string> CompareText(std::span<const OpenedDisclosure> all) {
     return fmt::format("{}, {}", d.version, Dates(d.period_from, d.period_to));
   });
   t.Row("sites", [](const auto& o) {
-    return Joined(o.disclosure.sites, [](const Site& s) { return Plain(s.id) + " " + Plain(s.country); });
+    return Joined(o.disclosure.sites,
+                  [](const Site& s) { return Plain(s.id) + " " + Plain(s.country); });
   });
   t.Row("signer", [](const auto& o) {
     return Plain(o.signer_name) + (o.signer_named ? ", as named" : ", not checked");

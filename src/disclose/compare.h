@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Up to four disclosures side by side: rows in the draft's order, columns in the reader's. Says what is
-// there and how it is known; counts nothing, ranks nothing. Pure functions.
+// Up to four disclosures side by side: rows in the draft's order, columns in the reader's. Says
+// what is there and how it is known; counts nothing, ranks nothing. Pure functions.
 #pragma once
 
 #include <span>
@@ -14,15 +14,16 @@ namespace birthmark::disclose {
 
 inline constexpr size_t kMaxCompared = 4;
 
-// ComparedRow is one question about one subject with a cell for each product; a null cell is a product
-// that has no such subject or was not asked.
+// ComparedRow is one question about one subject with a cell for each product; a null cell is a
+// product that has no such subject or was not asked.
 struct ComparedRow {
-  std::string group;      // "device", "identity", "anchor first-boot", "anchor software-update 2"
-  std::string question;   // stored name
+  std::string group;     // "device", "identity", "anchor first-boot", "anchor software-update 2"
+  std::string question;  // stored name
   std::vector<const answer::Answer*> cells;
 };
 
-// ComparedAnchor aligns the anchors of one kind: the first of each product, then the second of each…
+// ComparedAnchor aligns the anchors of one kind: the first of each product, then the second of
+// each…
 struct ComparedAnchor {
   std::string kind;
   size_t number = 1;                   // which of its kind

@@ -11,6 +11,7 @@ struct Explanation {
   std::string_view code, text;
 };
 
+// clang-format off: a row a code.
 constexpr std::array kAll = {
     Explanation{"compare.count", "Columns are products; more than four cannot be read side by side in 80 columns or on A4."},
     Explanation{"disclosure.answer-twice", "One question about one subject has one answer with a declared and a measured half. Two answers leave a reader to choose."},
@@ -56,6 +57,7 @@ constexpr std::array kAll = {
     Explanation{"verify.revocation", "Whether the signer's certificate was revoked later is not in the file. A revocation list of its issuer would say."},
     Explanation{"verify.twice", "One thing is trusted at a time: a certificate, or a fingerprint of one in the file."},
 };
+// clang-format on
 static_assert(std::ranges::is_sorted(kAll, {}, &Explanation::code));
 
 }  // namespace

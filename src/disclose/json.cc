@@ -22,7 +22,8 @@ Json FromValue(const cbor::Value& v) {
   return std::visit(
       [&](const auto& x) -> Json {
         using T = std::decay_t<decltype(x)>;
-        if constexpr (std::is_same_v<T, uint64_t> || std::is_same_v<T, bool> || std::is_same_v<T, std::string>) {
+        if constexpr (std::is_same_v<T, uint64_t> || std::is_same_v<T, bool> ||
+                      std::is_same_v<T, std::string>) {
           return x;
         } else if constexpr (std::is_same_v<T, Bytes>) {
           return ToHex(x);
@@ -32,7 +33,8 @@ Json FromValue(const cbor::Value& v) {
           return out;
         } else if constexpr (std::is_same_v<T, cbor::Map>) {
           Json out = Json::object();
-          for (const auto& [k, e] : x) out[k.AsText() ? *k.AsText() : cbor::Diagnose(k)] = FromValue(e);
+          for (const auto& [k, e] : x)
+            out[k.AsText() ? *k.AsText() : cbor::Diagnose(k)] = FromValue(e);
           return out;
         } else if constexpr (std::is_same_v<T, cbor::Tagged>) {
           return {{"tag", x.tag}, {"value", FromValue(x.item.at(0))}};
@@ -53,9 +55,12 @@ Json Of(const T& x) {
 
 std::string_view SignerWord(SignerState s) {
   switch (s) {
-    case SignerState::kNotChecked: return "not-checked";
-    case SignerState::kAsNamed: return "as-named";
-    case SignerState::kNotAsNamed: return "not-as-named";
+    case SignerState::kNotChecked:
+      return "not-checked";
+    case SignerState::kAsNamed:
+      return "as-named";
+    case SignerState::kNotAsNamed:
+      return "not-as-named";
   }
   return "";
 }
@@ -108,7 +113,9 @@ std::string VerifyJson(const VerifyReport& report, std::string_view file_name) {
     out["contradictions"] = report.findings.HasErrors();
     out["findings"] = FindingsJson(report.findings);
   } else {
-    out["error"] = {{"code", report.broken.code}, {"message", report.broken.message}, {"fix", report.broken.fix}};
+    out["error"] = {{"code", report.broken.code},
+                    {"message", report.broken.message},
+                    {"fix", report.broken.fix}};
   }
   out["words"] = report.words;
   return Dump(out);
@@ -149,7 +156,10 @@ std::string RecomputeJson(const VerifyReport& report, std::string_view file_name
   const SignedDisclosure& s = *report.opened;
   Json answers = Json::array();
   for (const answer::Recomputed& r : all) {
-    answers.push_back({{"question", r.question}, {"subject", r.subject}, {"outcome", answer::ToText(r.outcome)}, {"what", r.what}});
+    answers.push_back({{"question", r.question},
+                       {"subject", r.subject},
+                       {"outcome", answer::ToText(r.outcome)},
+                       {"what", r.what}});
   }
   return Dump({{"rehearsal", s.disclosure.rehearsal},
                {"marks", s.disclosure.marks},

@@ -39,7 +39,8 @@ struct Pair {
   std::optional<int64_t> extra, continents;
 };
 
-// PairsOf keeps what one source says together, and crosses numbers that stand alone with all others.
+// PairsOf keeps what one source says together, and crosses numbers that stand alone with all
+// others.
 std::vector<Pair> PairsOf(std::span<const SplitClaim> claims) {
   std::vector<Pair> out;
   for (const SplitClaim& a : claims) {
@@ -69,7 +70,8 @@ std::optional<int64_t> MostContinents(std::span<const SplitClaim> claims) {
   return out;
 }
 
-// FitsPreset asks whether the rule could have given k and n; `n` is used where no extra is published.
+// FitsPreset asks whether the rule could have given k and n; `n` is used where no extra is
+// published.
 bool FitsPreset(int64_t k, int64_t n, const std::vector<Pair>& pairs, SplitPreset preset) {
   if (preset == SplitPreset::kNone) return true;
   auto by_rule = [&](const Pair& p) {
@@ -126,10 +128,14 @@ bool PossibleForSplit(int64_t extra, int64_t continents) {
 
 std::string_view ToText(SplitModel m) {
   switch (m) {
-    case SplitModel::kSingleSet: return "single-set";
-    case SplitModel::kSetPerContinent: return "set-per-continent";
-    case SplitModel::kCopies: return "copies";
-    case SplitModel::kThreshold: return "threshold";
+    case SplitModel::kSingleSet:
+      return "single-set";
+    case SplitModel::kSetPerContinent:
+      return "set-per-continent";
+    case SplitModel::kCopies:
+      return "copies";
+    case SplitModel::kThreshold:
+      return "threshold";
   }
   return "";
 }
@@ -170,10 +176,11 @@ std::vector<Split> PossibleSplits(std::span<const SplitClaim> claims, SplitModel
 Findings Guard(const GuardInput& input) {
   Findings out;
   if (!InRange(input.claims)) {
-    out.Error("leak.range", fmt::format("{}: a published split number cannot be true", input.share_set),
-              fmt::format("spare shares run from 0 to {}, continents from 0 to {}; a set with fewer "
-                          "than no spare shares is a lost key and is not published",
-                          kMaxExtra, kContinents));
+    out.Error(
+        "leak.range", fmt::format("{}: a published split number cannot be true", input.share_set),
+        fmt::format("spare shares run from 0 to {}, continents from 0 to {}; a set with fewer "
+                    "than no spare shares is a lost key and is not published",
+                    kMaxExtra, kContinents));
     return out;
   }
   const size_t left = CountThresholds(PossibleSplits(input.claims, input.model, input.preset));
@@ -190,9 +197,10 @@ Findings Guard(const GuardInput& input) {
   const std::optional<int64_t> extra = MostExtra(input.claims);
   const std::optional<int64_t> continents = MostContinents(input.claims);
   if (extra && continents && *continents >= 2) {
-    out.Warn("leak.narrowed",
-             fmt::format("{}: spare shares and continents together narrow the split", input.share_set),
-             "withhold one of the two to leave nothing to work out");
+    out.Warn(
+        "leak.narrowed",
+        fmt::format("{}: spare shares and continents together narrow the split", input.share_set),
+        "withhold one of the two to leave nothing to work out");
     if (!OnePolynomial(input.model) && !PossibleForSplit(*extra, *continents)) {
       out.Warn("leak.model",
                fmt::format("{}: readers will find these numbers impossible for a single set",
@@ -258,7 +266,8 @@ GuardResult GuardDisclosure(const Disclosure& next, std::span<const Disclosure> 
   if (out.refused()) {
     out.words = "refused: what is published together gives the split away";
   } else if (sets.empty()) {
-    out.words = not_split ? "root is not split; nothing to infer" : "nothing about a split is published";
+    out.words =
+        not_split ? "root is not split; nothing to infer" : "nothing about a split is published";
   } else if (!out.findings.empty()) {
     out.words = "published numbers narrow the split; enough ways remain";
   } else {
@@ -284,7 +293,8 @@ Findings ImpossibleClaims(const Disclosure& d) {
     const std::optional<int64_t> continents = MostContinents(set.claims);
     bool impossible = extra && continents && !PossibleForSplit(*extra, *continents);
     for (const SplitClaim& c : set.claims) {
-      impossible = impossible || (c.extra && c.continents && !PossibleForSplit(*c.extra, *c.continents));
+      impossible =
+          impossible || (c.extra && c.continents && !PossibleForSplit(*c.extra, *c.continents));
     }
     if (!impossible) continue;
     std::string message = fmt::format(
@@ -299,7 +309,8 @@ Findings ImpossibleClaims(const Disclosure& d) {
     }
   }
   for (const Finding& f : unreadable.all()) {
-    out.Error("disclosure.split-range", f.message, "ask the manufacturer for a corrected disclosure");
+    out.Error("disclosure.split-range", f.message,
+              "ask the manufacturer for a corrected disclosure");
   }
   return out;
 }

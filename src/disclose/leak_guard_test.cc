@@ -48,7 +48,7 @@ Disclosure Publishing(std::optional<int64_t> extra, std::optional<int64_t> conti
 }
 
 TEST(LeakGuard, SingleSetTable) {
-  EXPECT_EQ(Thresholds({Claim(2, 3)}), K({1}));        // no threshold at all
+  EXPECT_EQ(Thresholds({Claim(2, 3)}), K({1}));  // no threshold at all
   EXPECT_EQ(Thresholds({Claim(3, 3)}), K({1}));
   EXPECT_EQ(Thresholds({Claim(4, 3)}), K({1, 2}));
   EXPECT_EQ(Thresholds({Claim(1, 3)}), K({}));
@@ -85,16 +85,19 @@ TEST(LeakGuard, SharesFollowFromTheExtra) {
 }
 
 TEST(LeakGuard, ContinentsAloneLeaveSharesOpen) {
-  const std::vector<Split> splits = PossibleSplits(std::vector{Claim({}, 3)}, SplitModel::kSingleSet);
+  const std::vector<Split> splits =
+      PossibleSplits(std::vector{Claim({}, 3)}, SplitModel::kSingleSet);
   EXPECT_EQ(Thresholds({Claim({}, 3)}).size(), static_cast<size_t>(kMaxThreshold));
-  EXPECT_TRUE(std::all_of(splits.begin(), splits.end(), [](const Split& s) { return s.n >= 3 * s.k; }));
+  EXPECT_TRUE(
+      std::all_of(splits.begin(), splits.end(), [](const Split& s) { return s.n >= 3 * s.k; }));
   EXPECT_TRUE(GuardOf({Claim({}, 3)}).empty());
 }
 
 TEST(LeakGuard, OtherModelsAreNotBoundByContinents) {
   EXPECT_EQ(Thresholds({Claim(0, 2)}, SplitModel::kSetPerContinent).size(),
             static_cast<size_t>(kMaxThreshold));
-  EXPECT_EQ(Thresholds({Claim(2, 3)}, SplitModel::kCopies).size(), static_cast<size_t>(kMaxThreshold));
+  EXPECT_EQ(Thresholds({Claim(2, 3)}, SplitModel::kCopies).size(),
+            static_cast<size_t>(kMaxThreshold));
   EXPECT_EQ(Thresholds({Claim(2, 3)}, SplitModel::kThreshold), K({1}));
 }
 
@@ -103,7 +106,8 @@ TEST(LeakGuard, PresetsGiveTheThresholdAway) {
   EXPECT_EQ(Thresholds({Claim(4, 2)}, SplitModel::kSingleSet, SplitPreset::kPerContinent), K({4}));
   EXPECT_EQ(Thresholds({Claim(6, 3)}, SplitModel::kSingleSet, SplitPreset::kPerContinent), K({3}));
   EXPECT_TRUE(GuardOf({Claim(4, {})}).empty());
-  EXPECT_TRUE(GuardOf({Claim(4, {})}, SplitModel::kSingleSet, SplitPreset::kMajority).Has("leak.narrow"));
+  EXPECT_TRUE(
+      GuardOf({Claim(4, {})}, SplitModel::kSingleSet, SplitPreset::kMajority).Has("leak.narrow"));
   EXPECT_TRUE(GuardOf({Claim(40, 2)}, SplitModel::kSingleSet, SplitPreset::kPerContinent)
                   .Has("leak.narrow"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A disclosure as a reader holds it: what it says, which file it came from, who signed it. The input of
-// every table and page. Values; thread-compatible.
+// A disclosure as a reader holds it: what it says, which file it came from, who signed it. The
+// input of every table and page. Values; thread-compatible.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace birthmark::disclose {
 struct OpenedDisclosure {
   Disclosure disclosure;
   std::string file_name;
-  std::string signer_name;     // subject of the signing certificate
-  bool signer_named = false;   // the signer's chain ends at what the reader named
+  std::string signer_name;    // subject of the signing certificate
+  bool signer_named = false;  // the signer's chain ends at what the reader named
 };
 
 }  // namespace birthmark::disclose

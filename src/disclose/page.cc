@@ -148,6 +148,13 @@ std::string RenderPage(std::span<const OpenedDisclosure> products) {
     out += page::kLegend;
     out += page::kPatterns;
     out += page::Passport(all);
+    out += page::BirthOfKeys(all);
+    out += page::PkiTrees(all);
+    out += page::BootChain(all);
+    out += page::Matrix(all);
+    out += page::Hands(all);
+    out += page::Shares(all);
+    out += page::Lifelines(all);
     out += page::AnswerTable(all);
   }
   return out + "</body></html>\n";

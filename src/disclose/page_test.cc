@@ -102,7 +102,7 @@ TEST(Page, EveryPartSurvivesValuesOfWrongShapes) {
   d.period_to = INT64_MIN;
   d.pkis[0].levels[0].level = UINT32_MAX;
   const std::string page = Page(d);
-  EXPECT_FALSE(Has(page, "nan"));
+  EXPECT_FALSE(Has(page, "\"nan"));
   EXPECT_FALSE(Has(page, "\"inf"));
 }
 

@@ -86,8 +86,10 @@ Result<CommandResult> RunVerify(const VerifyArgs& args) {
   if (report.signer == SignerState::kNotAsNamed) {
     out.err += fmt::format("signed by {}: {}\n", report.signer_name, report.signer_why);
   } else if (report.signer == SignerState::kNotChecked) {
-    out.err += fmt::format("signed by {}\n  fix: name the signer's anchor: --anchor FILE or --fingerprint HEX, "
-                           "from a source other than this file\n", report.signer_name);
+    out.err += fmt::format(
+        "signed by {}\n  fix: name the signer's anchor: --anchor FILE or --fingerprint HEX, "
+        "from a source other than this file\n",
+        report.signer_name);
   } else {
     out.err += fmt::format("signed by {}; revocation not checked\n", report.signer_name);
   }
@@ -96,8 +98,10 @@ Result<CommandResult> RunVerify(const VerifyArgs& args) {
 
 Result<CommandResult> RunCompare(const CompareArgs& args) {
   if (args.files.empty() || args.files.size() > kMaxCompared) {
-    return Usage("compare.count", fmt::format("{} files; 1 to {} stand side by side", args.files.size(), kMaxCompared),
-                 "name one to four disclosures");
+    return Usage(
+        "compare.count",
+        fmt::format("{} files; 1 to {} stand side by side", args.files.size(), kMaxCompared),
+        "name one to four disclosures");
   }
   CommandResult out;
   std::vector<OpenedDisclosure> opened;
@@ -122,7 +126,8 @@ Result<CommandResult> RunRecompute(const RecomputeArgs& args) {
   BM_TRY(VerifyReport report, Intact(args.file));
   const Disclosure& d = report.opened->disclosure;
   // The log's key is not asked for: what binds the bundle is the checkpoint inside the disclosure.
-  BM_TRY(std::unique_ptr<ledger::Bundle> bundle, ledger::Bundle::Open(ledger::FromFile(args.bundle), std::nullopt));
+  BM_TRY(std::unique_ptr<ledger::Bundle> bundle,
+         ledger::Bundle::Open(ledger::FromFile(args.bundle), std::nullopt));
   if (!d.checkpoint.empty()) {
     BM_TRY(ledger::Note note, ledger::ParseNote(d.checkpoint));
     BM_TRY(ledger::Checkpoint end, ledger::ParseCheckpoint(note.text));
@@ -139,7 +144,8 @@ Result<CommandResult> RunRecompute(const RecomputeArgs& args) {
   BM_TRY(std::vector<answer::Recomputed> all, answer::Recompute(*bundle, d.answers, options));
   CommandResult out;
   for (const answer::Recomputed& r : all) {
-    const bool good = r.outcome == answer::Outcome::kSame || r.outcome == answer::Outcome::kAttested;
+    const bool good =
+        r.outcome == answer::Outcome::kSame || r.outcome == answer::Outcome::kAttested;
     if (!good) out.exit = 1;
   }
   if (args.json) {
@@ -147,10 +153,10 @@ Result<CommandResult> RunRecompute(const RecomputeArgs& args) {
   } else {
     if (std::string marks = MarkLine(d); !marks.empty()) out.out = marks + "\n";
     for (const answer::Recomputed& r : all) {
-      out.out += fmt::format("{:<14} {} of {}{}{}\n", answer::ToText(r.outcome), Plain(r.question), Plain(r.subject),
-                             r.what.empty() ? "" : ": ", Plain(r.what));
+      out.out += fmt::format("{:<14} {} of {}{}{}\n", answer::ToText(r.outcome), Plain(r.question),
+                             Plain(r.subject), r.what.empty() ? "" : ": ", Plain(r.what));
     }
-    out.out += all.empty()      ? "nothing in it is measured\n"
+    out.out += all.empty()     ? "nothing in it is measured\n"
                : out.exit == 0 ? "every measured answer comes out the same\n"
                                : "not every measured answer comes out the same\n";
   }

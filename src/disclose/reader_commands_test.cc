@@ -23,7 +23,9 @@ class Reader : public testing::Test {
     EXPECT_TRUE(WriteFileAtomic(dir_ / name, data));
     return (dir_ / name).string();
   }
-  std::string Write(const std::string& name, const std::string& text) { return Write(name, AsBytes(text)); }
+  std::string Write(const std::string& name, const std::string& text) {
+    return Write(name, AsBytes(text));
+  }
 
   birthmark::test::TempDir dir_;
   test::Chain chain_ = test::MakeChain("Acme disclosure");
@@ -42,7 +44,8 @@ TEST_F(Reader, ShowPrintsTheMarksFirst) {
 TEST_F(Reader, ShowTellsContradictions) {
   Disclosure d = test::Sample();
   d.answers.push_back(d.answers[0]);
-  auto r = RunShow({Write("odd.birthmark", SignDisclosure(d, chain_.certificates, *chain_.key).value())});
+  auto r = RunShow(
+      {Write("odd.birthmark", SignDisclosure(d, chain_.certificates, *chain_.key).value())});
   EXPECT_EQ(r->exit, 0);
   EXPECT_NE(r->err.find("disclosure.answer-twice"), std::string::npos);
 }
@@ -55,8 +58,9 @@ TEST_F(Reader, VerifyExitCodes) {
   EXPECT_EQ(RunVerify({path_, der, {}})->exit, 0);
   auto pinned = RunVerify({path_, {}, hex});
   EXPECT_EQ(pinned->exit, 0);
-  EXPECT_EQ(pinned->out, "intact · signer as pinned · no contradictions · REHEARSAL: emulated devices, "
-                         "rehearsal keys\n");
+  EXPECT_EQ(pinned->out,
+            "intact · signer as pinned · no contradictions · REHEARSAL: emulated devices, "
+            "rehearsal keys\n");
   auto unnamed = RunVerify({path_, {}, {}});
   EXPECT_EQ(unnamed->exit, 1);
   EXPECT_NE(unnamed->err.find("--anchor"), std::string::npos);
@@ -104,9 +108,11 @@ TEST_F(Reader, CompareTakesOneToFour) {
   auto r = RunCompare({{path_, path_}, {}, false});
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_EQ(r->exit, 0);
-  EXPECT_EQ(nlohmann::json::parse(RunCompare({{path_, path_}, {}, true})->out)["products"].size(), 2u);
+  EXPECT_EQ(nlohmann::json::parse(RunCompare({{path_, path_}, {}, true})->out)["products"].size(),
+            2u);
   EXPECT_EQ(RunCompare({}).error().code, "compare.count");
-  EXPECT_EQ(RunCompare({{path_, path_, path_, path_, path_}, {}, false}).error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(RunCompare({{path_, path_, path_, path_, path_}, {}, false}).error().kind,
+            ErrorKind::kUsage);
   const std::string page = (dir_ / "pair.html").string();
   ASSERT_TRUE(RunCompare({{path_, path_}, page, false}));
   EXPECT_GT(std::filesystem::file_size(page), 0u);

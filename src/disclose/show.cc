@@ -49,21 +49,27 @@ std::string Validity(const std::optional<int64_t>& from, const std::optional<int
 std::string Passport(const OpenedDisclosure& o) {
   const Disclosure& d = o.disclosure;
   std::string out = fmt::format("{}, {}\n", Plain(d.product.name), Plain(d.product.manufacturer));
-  auto row = [&](std::string_view label, const std::string& text) { out += Line(label, text, 2, 12); };
-  row("product", fmt::format("{}, hardware {}, firmware {}", Plain(d.product.id), Plain(d.product.hardware),
-                             Plain(d.product.firmware)));
+  auto row = [&](std::string_view label, const std::string& text) {
+    out += Line(label, text, 2, 12);
+  };
+  row("product", fmt::format("{}, hardware {}, firmware {}", Plain(d.product.id),
+                             Plain(d.product.hardware), Plain(d.product.firmware)));
   if (d.product.firmware_digest) row("", "firmware SHA-256 " + ToHex(*d.product.firmware_digest));
   row("disclosure", fmt::format("version {} of {}, covers {}", d.version, Date(d.issued),
                                 Dates(d.period_from, d.period_to)));
   std::string sites;
   for (const Site& s : d.sites) {
-    sites += fmt::format("{}{} ({}, {})", sites.empty() ? "" : ", ", Plain(s.id), Plain(s.country), Plain(s.continent));
+    sites += fmt::format("{}{} ({}, {})", sites.empty() ? "" : ", ", Plain(s.id), Plain(s.country),
+                         Plain(s.continent));
   }
   row("sites", sites.empty() ? "not told" : sites);
-  row("words", fmt::format("taxonomy revision {}, written by {}", Plain(d.revision), Plain(d.program)));
-  row("signer", fmt::format("{}, {}", Plain(o.signer_name),
-                            o.signer_named ? "under what you named" : "not checked here: use verify"));
-  row("evidence", d.checkpoint.empty() ? "none: all of it is declared" : "a log, at the checkpoint inside");
+  row("words",
+      fmt::format("taxonomy revision {}, written by {}", Plain(d.revision), Plain(d.program)));
+  row("signer",
+      fmt::format("{}, {}", Plain(o.signer_name),
+                  o.signer_named ? "under what you named" : "not checked here: use verify"));
+  row("evidence",
+      d.checkpoint.empty() ? "none: all of it is declared" : "a log, at the checkpoint inside");
   if (d.split_model) row("split", "model " + Plain(*d.split_model));
   return out;
 }
@@ -77,7 +83,9 @@ std::string Keys(const Disclosure& d) {
                             i.pki.empty() ? "" : "; PKI " + Plain(i.pki)),
                 2, 12);
     for (const Place& p : i.places) {
-      out += Line(Plain(p.how), fmt::format("{}{}", Plain(p.where), p.outside ? " (outside the device)" : ""), 4, 12);
+      out += Line(Plain(p.how),
+                  fmt::format("{}{}", Plain(p.where), p.outside ? " (outside the device)" : ""), 4,
+                  12);
     }
   }
   return out;
@@ -89,10 +97,15 @@ std::string Pkis(const Disclosure& d) {
     out += Line("", Plain(p.id), 2, 0);
     if (p.anchor_digest) out += Line("SHA-256", ToHex(*p.anchor_digest) + " (anchor)", 4, 10);
     for (const PkiLevel& l : p.levels) {
-      std::string siblings = l.ee ? "" : l.siblings == 0 ? ", several" : l.siblings > 1 ? fmt::format(", {} of them", l.siblings) : "";
+      std::string siblings = l.ee              ? ""
+                             : l.siblings == 0 ? ", several"
+                             : l.siblings > 1  ? fmt::format(", {} of them", l.siblings)
+                                               : "";
       out += Line(fmt::format("level {}", l.level),
                   fmt::format("{}{}: {}, key in {}{}{}", Plain(l.name), siblings,
-                              l.ee ? "end entities" : l.offline ? "offline" : "online",
+                              l.ee        ? "end entities"
+                              : l.offline ? "offline"
+                                          : "online",
                               l.storage.empty() ? "a store not told" : Plain(l.storage),
                               l.algorithm.empty() ? "" : ", " + Plain(l.algorithm),
                               Validity(l.not_before, l.not_after)),
@@ -105,15 +118,17 @@ std::string Pkis(const Disclosure& d) {
 std::string BootChain(const Disclosure& d) {
   std::string out;
   for (const Stage& s : d.stages) {
-    out += Line(Plain(s.id),
-                fmt::format("in {}, {}; encrypted: {}; lock: {}", Plain(s.store),
-                            s.verified_by ? "verified by " + Plain(*s.verified_by) : "verified by nothing",
-                            Plain(s.encrypted), Plain(s.lock)),
-                2, 16);
+    out += Line(
+        Plain(s.id),
+        fmt::format("in {}, {}; encrypted: {}; lock: {}", Plain(s.store),
+                    s.verified_by ? "verified by " + Plain(*s.verified_by) : "verified by nothing",
+                    Plain(s.encrypted), Plain(s.lock)),
+        2, 16);
   }
   for (const Store& s : d.stores) {
     out += Line(Plain(s.id),
-                fmt::format("store, {}, {} the CPU package{}", Plain(s.kind), s.internal ? "inside" : "outside",
+                fmt::format("store, {}, {} the CPU package{}", Plain(s.kind),
+                            s.internal ? "inside" : "outside",
                             s.protected_by ? "; protected by " + Plain(*s.protected_by) : ""),
                 2, 16);
   }
@@ -137,13 +152,16 @@ std::string Anchors(const Disclosure& d, const std::vector<const answer::Answer*
   std::string out;
   for (const Anchor& x : d.anchors) {
     std::string verifies;
-    for (const std::string& v : x.verifies) verifies += (verifies.empty() ? "; verifies " : ", ") + Plain(v);
+    for (const std::string& v : x.verifies)
+      verifies += (verifies.empty() ? "; verifies " : ", ") + Plain(v);
     out += "\n" + Line("", "Anchor " + Plain(x.id), 0, 0);
-    out += Line("", fmt::format("{}, {} in {}, {} {}{}{}{}", Plain(x.kind), Plain(x.form), Plain(x.store),
-                                x.entries, x.entries == 1 ? "entry" : "entries", verifies,
-                                x.protected_by ? "; protected by " + Plain(*x.protected_by) : "",
-                                Validity(x.not_before, x.not_after)),
-                2, 0);
+    out +=
+        Line("",
+             fmt::format("{}, {} in {}, {} {}{}{}{}", Plain(x.kind), Plain(x.form), Plain(x.store),
+                         x.entries, x.entries == 1 ? "entry" : "entries", verifies,
+                         x.protected_by ? "; protected by " + Plain(*x.protected_by) : "",
+                         Validity(x.not_before, x.not_after)),
+             2, 0);
     out += Line("SHA-256", ToHex(x.digest), 2, 9);
     for (const answer::Answer* a : answers) {
       if (a->subject == "anchor:" + x.id) out += AnswerLine(*a, d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One disclosure as text for a terminal of 80 columns. Every rendering of a rehearsal begins by saying
-// so. Pure functions.
+// One disclosure as text for a terminal of 80 columns. Every rendering of a rehearsal begins by
+// saying so. Pure functions.
 #pragma once
 
 #include <string>

@@ -85,7 +85,8 @@ TEST(ShowJson, HoldsEveryField) {
   const Bytes file = SignDisclosure(Sample(), chain.certificates, *chain.key).value();
   const json j = json::parse(ShowJson(Verify(file, {}), "a.birthmark"));
   EXPECT_EQ(j.begin().key(), "disclosure");  // this parser sorts; the order is checked below
-  EXPECT_TRUE(ShowJson(Verify(file, {}), "a").starts_with("{\n  \"rehearsal\": true,\n  \"marks\""));
+  EXPECT_TRUE(
+      ShowJson(Verify(file, {}), "a").starts_with("{\n  \"rehearsal\": true,\n  \"marks\""));
   const Disclosure d = Sample();
   EXPECT_EQ(j["disclosure"].size(), cbor::ToValue(d).AsMap()->size());
   EXPECT_EQ(j["disclosure"]["anchors"][0]["digest"], ToHex(d.anchors[0].digest));

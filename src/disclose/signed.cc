@@ -33,15 +33,17 @@ Result<Disclosure> ReadPayload(ByteView payload, bool* newer) {
   auto read = cbor::FromValue<Disclosure>(value);
   if (!read) {
     if (!*newer) return std::unexpected(std::move(read).error().Context("disclosure"));
-    return Refused("disclosure.format",
-                   fmt::format("written in format {}; this program reads up to {}", *number, kFormat),
-                   "use a newer birthmark-reader");
+    return Refused(
+        "disclosure.format",
+        fmt::format("written in format {}; this program reads up to {}", *number, kFormat),
+        "use a newer birthmark-reader");
   }
   // What this program knows, encoded again, must be all there is.
   if (!*newer) {
     const Bytes again = cbor::ToCbor(*read);
     if (!std::equal(again.begin(), again.end(), payload.begin(), payload.end())) {
-      return Refused("disclosure.unknown-field", "the payload holds a field that its format does not have",
+      return Refused("disclosure.unknown-field",
+                     "the payload holds a field that its format does not have",
                      std::string(kAskAgain));
     }
   }
@@ -57,7 +59,8 @@ Status CheckClaims(const cbor::CoseSign1& m, const Disclosure& d) {
   if (!m.headers.claims) return bad("has no CWT claims");
   if (m.headers.claims->issuer != d.product.manufacturer) return bad("names another issuer");
   if (m.headers.claims->subject != d.product.id) return bad("names another subject");
-  if (m.headers.claims->issued_at != WholeSeconds(d.issued)) return bad("gives another time of issue");
+  if (m.headers.claims->issued_at != WholeSeconds(d.issued))
+    return bad("gives another time of issue");
   return {};
 }
 
@@ -66,8 +69,9 @@ Status CheckClaims(const cbor::CoseSign1& m, const Disclosure& d) {
 Result<Bytes> SignDisclosure(const Disclosure& d, std::span<const crypto::Certificate> chain,
                              crypto::Signer& signer) {
   if (chain.empty() || chain.size() > kMaxChain) {
-    return Refused("disclosure.chain", fmt::format("a chain of {} certificates; 1 to {} are allowed",
-                                                   chain.size(), kMaxChain));
+    return Refused(
+        "disclosure.chain",
+        fmt::format("a chain of {} certificates; 1 to {} are allowed", chain.size(), kMaxChain));
   }
   const auto& key = chain.front().public_key();
   if (!key || key->spki_digest() != signer.public_key().spki_digest()) {
@@ -80,7 +84,8 @@ Result<Bytes> SignDisclosure(const Disclosure& d, std::span<const crypto::Certif
   what.headers.claims->issuer = d.product.manufacturer;
   what.headers.claims->subject = d.product.id;
   what.headers.claims->issued_at = WholeSeconds(d.issued);
-  for (const crypto::Certificate& c : chain) what.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
+  for (const crypto::Certificate& c : chain)
+    what.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
   BM_TRY(cbor::CoseSign1 message, cbor::SignCose(what, cbor::ToCbor(d), signer));
   Bytes file = cbor::EncodeCose(message);
   // Nothing is given out that a reader would refuse.
@@ -100,8 +105,9 @@ Result<SignedDisclosure> OpenDisclosure(ByteView file) {
   }
   if (!message.payload) return Refused("disclosure.format", "the payload is missing");
   if (message.headers.x5chain.empty() || message.headers.x5chain.size() > kMaxChain) {
-    return Refused("disclosure.chain", fmt::format("a chain of {} certificates; 1 to {} are allowed",
-                                                   message.headers.x5chain.size(), kMaxChain));
+    return Refused("disclosure.chain",
+                   fmt::format("a chain of {} certificates; 1 to {} are allowed",
+                               message.headers.x5chain.size(), kMaxChain));
   }
   SignedDisclosure out;
   for (const Bytes& der : message.headers.x5chain) {

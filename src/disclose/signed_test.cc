@@ -36,7 +36,8 @@ class Signed : public testing::Test {
     what.headers.claims->issuer = d.product.manufacturer;
     what.headers.claims->subject = d.product.id;
     what.headers.claims->issued_at = TimeFromMillis(d.issued / 1000 * 1000);
-    for (const auto& c : chain_->certificates) what.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
+    for (const auto& c : chain_->certificates)
+      what.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
     return cbor::EncodeCose(cbor::SignCose(what, payload, *chain_->key).value());
   }
   static std::string Code(ByteView file) {
@@ -175,7 +176,8 @@ TEST_F(Signed, AnotherKindOfSignedFileIsRefused) {
 
 TEST_F(Signed, RefusesAChainOfAnotherKey) {
   Chain other = MakeChain("Other");
-  EXPECT_EQ(SignDisclosure(Sample(), other.certificates, *chain_->key).error().code, "disclosure.chain");
+  EXPECT_EQ(SignDisclosure(Sample(), other.certificates, *chain_->key).error().code,
+            "disclosure.chain");
   EXPECT_EQ(SignDisclosure(Sample(), {}, *chain_->key).error().code, "disclosure.chain");
 }
 
@@ -183,7 +185,8 @@ TEST_F(Signed, RefusesAFilePastTheLimit) {
   EXPECT_EQ(Code(Bytes(kMaxFileBytes + 1, 0)), "cose.too-large");
   Disclosure d = Sample();
   d.checkpoint = std::string(kMaxFileBytes, 'x');
-  EXPECT_EQ(SignDisclosure(d, chain_->certificates, *chain_->key).error().code, "disclosure.too-large");
+  EXPECT_EQ(SignDisclosure(d, chain_->certificates, *chain_->key).error().code,
+            "disclosure.too-large");
 }
 
 TEST_F(Signed, ManyItemsAreRefusedBeforeTheyAreHeld) {
@@ -195,7 +198,8 @@ TEST_F(Signed, ManyItemsAreRefusedBeforeTheyAreHeld) {
 }
 
 TEST_F(Signed, EveryAlgorithmOfASignerWorks) {
-  for (auto a : {crypto::Algorithm::kEcdsaP384, crypto::Algorithm::kEd25519, crypto::Algorithm::kRsa2048}) {
+  for (auto a :
+       {crypto::Algorithm::kEcdsaP384, crypto::Algorithm::kEd25519, crypto::Algorithm::kRsa2048}) {
     Chain c = MakeChain("Acme", pki::DisclosureProfile(), pki::RehearsalMarks(), a);
     auto file = SignDisclosure(Sample(), c.certificates, *c.key);
     ASSERT_TRUE(file) << crypto::ToText(a) << " " << file.error().ToString();
@@ -205,8 +209,9 @@ TEST_F(Signed, EveryAlgorithmOfASignerWorks) {
 
 TEST_F(Signed, VerifySaysIntactAndPinned) {
   const VerifyReport r = Verify(*file_, Pinned(*chain_));
-  EXPECT_EQ(r.words, "intact · signer as pinned · no contradictions · REHEARSAL: emulated devices, "
-                     "rehearsal keys");
+  EXPECT_EQ(r.words,
+            "intact · signer as pinned · no contradictions · REHEARSAL: emulated devices, "
+            "rehearsal keys");
   EXPECT_EQ(r.exit, 0);
   EXPECT_TRUE(r.findings.Has("verify.revocation"));
   EXPECT_EQ(Verify(*file_, {{chain_->root()}, {}}).exit, 0);
@@ -259,10 +264,14 @@ TEST_F(Signed, ARehearsalSignerCannotSignAProductionDisclosure) {
 
 TEST_F(Signed, ImpossibleNumbersAreAFindingAndFailWhenTheModelIsStated) {
   Disclosure d = Sample();
-  std::erase_if(d.answers, [](const auto& a) { return a.question == "identity-shared-split-extra"; });
-  d.answers.push_back(test::Declared("identity-shared-split-extra", "share-set:root", cbor::Value(2)));
-  d.answers.push_back(test::Declared("identity-shared-split-continents", "share-set:root", cbor::Value(3)));
-  VerifyReport r = Verify(SignDisclosure(d, chain_->certificates, *chain_->key).value(), Pinned(*chain_));
+  std::erase_if(d.answers,
+                [](const auto& a) { return a.question == "identity-shared-split-extra"; });
+  d.answers.push_back(
+      test::Declared("identity-shared-split-extra", "share-set:root", cbor::Value(2)));
+  d.answers.push_back(
+      test::Declared("identity-shared-split-continents", "share-set:root", cbor::Value(3)));
+  VerifyReport r =
+      Verify(SignDisclosure(d, chain_->certificates, *chain_->key).value(), Pinned(*chain_));
   EXPECT_TRUE(r.findings.Has("disclosure.split-impossible"));
   EXPECT_EQ(r.exit, 0);
   d.split_model = "single-set";
@@ -273,7 +282,8 @@ TEST_F(Signed, ImpossibleNumbersAreAFindingAndFailWhenTheModelIsStated) {
 TEST(ParseFingerprint, TakesAll64DigitsOnly) {
   const std::string hex = ToHex(Digest{0xab});
   EXPECT_EQ(ParseFingerprint(hex).value(), Digest{0xab});
-  for (const std::string& s : {std::string("51c07be2…a90f3d14"), hex.substr(1), hex + "0", std::string()}) {
+  for (const std::string& s :
+       {std::string("51c07be2…a90f3d14"), hex.substr(1), hex + "0", std::string()}) {
     auto r = ParseFingerprint(s);
     ASSERT_FALSE(r) << s;
     EXPECT_EQ(r.error().code, "verify.fingerprint");

@@ -69,29 +69,39 @@ inline Disclosure Sample() {
   ledger::Note note{ledger::FormatCheckpoint(LogHead()),
                     {{LogHead().origin, {1, 2, 3, 4}, Bytes(64, 5)}}};
   d.checkpoint = ledger::FormatNote(note);
-  d.pkis = {{"identity",
-             {{"Acme Root R1", 1, false, true, "file", 1, "ecdsa-p384", kIssued + 1000, kIssued - 1000},
-              {"Acme Site CA", 2, false, false, "file", 2, "ecdsa-p256", kIssued + 900, kIssued - 900},
-              {"devices", 3, true, false, "device", 0, "ecdsa-p256", {}, {}}},
-             Digest{4}}};
-  d.identities = {{"identity", "idevid", "fuse", "device-generated", "avocado",
-                   {{"born", "device: private memory", false}}, "mechanically-transferred", "ecdsa-p256"}};
+  d.pkis = {
+      {"identity",
+       {{"Acme Root R1", 1, false, true, "file", 1, "ecdsa-p384", kIssued + 1000, kIssued - 1000},
+        {"Acme Site CA", 2, false, false, "file", 2, "ecdsa-p256", kIssued + 900, kIssued - 900},
+        {"devices", 3, true, false, "device", 0, "ecdsa-p256", {}, {}}},
+       Digest{4}}};
+  d.identities = {{"identity",
+                   "idevid",
+                   "fuse",
+                   "device-generated",
+                   "avocado",
+                   {{"born", "device: private memory", false}},
+                   "mechanically-transferred",
+                   "ecdsa-p256"}};
   d.stores = {{"fuses", "otp-fuse", true, "soc", {}}, {"nor", "spi-nor", false, "soc", "boot"}};
   d.stages = {{"first-stage", "fuse", "nor", "no", "soc", "boot", "first-stage"}};
-  d.anchors = {{"boot", "key-digest", "first-boot", "fuses", Digest{5}, 1, {"first-stage"}, {}, {}, {}},
-               {"update", "pem-bundle", "software-update", "nor", Digest{6}, 3, {"bundle"}, {}, {}, "boot"}};
+  d.anchors = {
+      {"boot", "key-digest", "first-boot", "fuses", Digest{5}, 1, {"first-stage"}, {}, {}, {}},
+      {"update", "pem-bundle", "software-update", "nor", Digest{6}, 3, {"bundle"}, {}, {}, "boot"}};
   answer::Answer exposure = Measured("first-stage-exposure", "device", cbor::Value(1));
   exposure.declared = answer::Declared{"2026-11-01", "line lead", cbor::Value(0), "one shift"};
   exposure.differs = true;
-  d.answers = {Measured("initial-enclave-location", "device", "internal(otp-fuse)"),
-               exposure,
-               Measured("identity-pki-level", "identity-pki:identity", cbor::Value(3)),
-               Without("identity-anchor-storage", "identity-pki:identity", "withheld", "customer contract"),
-               Without("identity-shared-split-extra", "share-set:root", "not-applicable", "root is not split"),
-               Declared("pki-level", "anchor:update", cbor::Value(2)),
-               Measured("pki-level", "anchor:boot", cbor::Value(1)),
-               Without("pki-breadth", "anchor:boot", "not-answered", {}),
-               Declared("replace", "anchor:boot", "no")};
+  d.answers = {
+      Measured("initial-enclave-location", "device", "internal(otp-fuse)"),
+      exposure,
+      Measured("identity-pki-level", "identity-pki:identity", cbor::Value(3)),
+      Without("identity-anchor-storage", "identity-pki:identity", "withheld", "customer contract"),
+      Without("identity-shared-split-extra", "share-set:root", "not-applicable",
+              "root is not split"),
+      Declared("pki-level", "anchor:update", cbor::Value(2)),
+      Measured("pki-level", "anchor:boot", cbor::Value(1)),
+      Without("pki-breadth", "anchor:boot", "not-answered", {}),
+      Declared("replace", "anchor:boot", "no")};
   return d;
 }
 

@@ -70,7 +70,9 @@ struct Factory {
     input.program = "birthmark 0.1.0";
     return disclose::Build(input, *source).value();
   }
-  Bytes Signed(const Disclosure& d) { return SignDisclosure(d, chain.certificates, *chain.key).value(); }
+  Bytes Signed(const Disclosure& d) {
+    return SignDisclosure(d, chain.certificates, *chain.key).value();
+  }
 };
 
 }  // namespace birthmark::disclose::test

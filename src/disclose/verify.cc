@@ -13,7 +13,8 @@
 namespace birthmark::disclose {
 namespace {
 
-// CheckSigner fills report.signer. Whatever the reader named is the anchor of the path, nothing else.
+// CheckSigner fills report.signer. Whatever the reader named is the anchor of the path, nothing
+// else.
 void CheckSigner(const Trust& trust, VerifyReport& report) {
   const SignedDisclosure& opened = *report.opened;
   std::vector<crypto::Certificate> anchors = trust.anchors;
@@ -41,30 +42,34 @@ void CheckSigner(const Trust& trust, VerifyReport& report) {
 void CheckChain(VerifyReport& report) {
   const SignedDisclosure& opened = *report.opened;
   const auto& policies = opened.chain.front().policies();
-  const bool rehearsal = std::find(policies.begin(), policies.end(), pki::oid::kRehearsalPolicy) !=
-                         policies.end();
+  const bool rehearsal =
+      std::find(policies.begin(), policies.end(), pki::oid::kRehearsalPolicy) != policies.end();
   if (rehearsal && !opened.disclosure.rehearsal) {
     report.findings.Error("disclosure.rehearsal-unmarked",
                           "signed by a rehearsal's signer and does not say that it is a rehearsal",
                           "ask the manufacturer for a corrected disclosure");
   }
   if (opened.newer) {
-    report.findings.Note("disclosure.newer",
-                         fmt::format("written in format {}; newer fields are not shown",
-                                     opened.disclosure.format),
-                         "use a newer birthmark-reader to see all of it");
+    report.findings.Note(
+        "disclosure.newer",
+        fmt::format("written in format {}; newer fields are not shown", opened.disclosure.format),
+        "use a newer birthmark-reader to see all of it");
   }
   if (report.signer == SignerState::kAsNamed) {
-    report.findings.Note("verify.revocation", "whether the signer was revoked is not known to this file",
+    report.findings.Note("verify.revocation",
+                         "whether the signer was revoked is not known to this file",
                          "ask the manufacturer for a revocation list");
   }
 }
 
 std::string SignerWords(const Trust& trust, SignerState s) {
   switch (s) {
-    case SignerState::kNotChecked: return "signer not checked";
-    case SignerState::kNotAsNamed: return "NOT signed under what you named";
-    case SignerState::kAsNamed: break;
+    case SignerState::kNotChecked:
+      return "signer not checked";
+    case SignerState::kNotAsNamed:
+      return "NOT signed under what you named";
+    case SignerState::kAsNamed:
+      break;
   }
   return trust.fingerprint ? "signer as pinned" : "signer under the anchor you named";
 }
@@ -78,7 +83,8 @@ std::string ContradictionWords(const Findings& findings) {
   std::string out = errors == 0   ? "no contradictions"
                     : errors == 1 ? "1 contradiction"
                                   : fmt::format("{} contradictions", errors);
-  if (warnings > 0) out += fmt::format(" · {} {}", warnings, warnings == 1 ? "finding" : "findings");
+  if (warnings > 0)
+    out += fmt::format(" · {} {}", warnings, warnings == 1 ? "finding" : "findings");
   return out;
 }
 
@@ -98,10 +104,11 @@ Result<Digest> ParseFingerprint(std::string_view text) {
   auto bytes = FromHex(text);
   Digest out{};
   if (!bytes || bytes->size() != out.size()) {
-    return Usage("verify.fingerprint",
-                 fmt::format("\"{}\" is not the 64 hexadecimal digits of a SHA-256 fingerprint", text),
-                 "give all 64 digits, without \"…\", spaces or colons; whoever shortens one can be "
-                 "deceived by another key");
+    return Usage(
+        "verify.fingerprint",
+        fmt::format("\"{}\" is not the 64 hexadecimal digits of a SHA-256 fingerprint", text),
+        "give all 64 digits, without \"…\", spaces or colons; whoever shortens one can be "
+        "deceived by another key");
   }
   std::copy(bytes->begin(), bytes->end(), out.begin());
   return out;

@@ -26,23 +26,23 @@ Result<Digest> ParseFingerprint(std::string_view text);
 
 enum class SignerState { kNotChecked, kAsNamed, kNotAsNamed };
 
-// VerifyReport says what was found. `exit` is 0 only for an intact file, signed under what the reader
-// named, without contradictions.
+// VerifyReport says what was found. `exit` is 0 only for an intact file, signed under what the
+// reader named, without contradictions.
 struct VerifyReport {
   bool intact = false;
-  Error broken;                                // when not intact
-  std::optional<SignedDisclosure> opened;      // when intact
+  Error broken;                            // when not intact
+  std::optional<SignedDisclosure> opened;  // when intact
   SignerState signer = SignerState::kNotChecked;
-  std::string signer_why;                      // when not as named
-  std::string signer_name;                     // subject of the signing certificate
-  Findings findings;                           // Check, and what the chain shows
+  std::string signer_why;   // when not as named
+  std::string signer_name;  // subject of the signing certificate
+  Findings findings;        // Check, and what the chain shows
   bool rehearsal = false;
-  std::string words;                           // the one line of `birthmark verify`
+  std::string words;  // the one line of `birthmark verify`
   int exit = 1;
 };
 
-// Verify never fails: what is wrong stands in the report. The chain is judged at the time of signing;
-// revocation is not looked at, and the report says so in a note (verify.revocation).
+// Verify never fails: what is wrong stands in the report. The chain is judged at the time of
+// signing; revocation is not looked at, and the report says so in a note (verify.revocation).
 VerifyReport Verify(ByteView file, const Trust& trust);
 
 // ToOpened is the report's disclosure as tables and pages take it. The report must be intact.

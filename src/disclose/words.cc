@@ -24,13 +24,15 @@ std::string_view NextChar(std::string_view s, size_t at) {
 
 bool IsHarmful(std::string_view c) {
   if (c.size() == 1) return static_cast<unsigned char>(c[0]) < 0x20 || c[0] == 0x7f;
-  if (c.size() == 2) return c[0] == '\xc2' && static_cast<unsigned char>(c[1]) < 0xa0;  // C1 controls
+  if (c.size() == 2)
+    return c[0] == '\xc2' && static_cast<unsigned char>(c[1]) < 0xa0;  // C1 controls
   // U+200B..200F, U+2028..202E, U+2060..206F: widthless, line ends and direction marks; U+FEFF.
   if (c.size() == 3 && c[0] == '\xe2' && c[1] == '\x80') {
     auto b = static_cast<unsigned char>(c[2]);
     return (b >= 0x8b && b <= 0x8f) || (b >= 0xa8 && b <= 0xae);
   }
-  if (c.size() == 3 && c[0] == '\xe2' && c[1] == '\x81') return static_cast<unsigned char>(c[2]) >= 0xa0;
+  if (c.size() == 3 && c[0] == '\xe2' && c[1] == '\x81')
+    return static_cast<unsigned char>(c[2]) >= 0xa0;
   return c == "\xef\xbb\xbf";
 }
 
@@ -51,7 +53,8 @@ std::string Both(const answer::Answer& a, bool brief) {
   }
   if (a.declared) {
     if (!out.empty()) out += a.differs ? " ≠ " : ", ";
-    out += fmt::format("{} {}", brief ? "d" : "declared", ValueWords(a.question, a.declared->value));
+    out +=
+        fmt::format("{} {}", brief ? "d" : "declared", ValueWords(a.question, a.declared->value));
   }
   return out;
 }

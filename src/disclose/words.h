@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values and answers in a few words for a terminal, and the wrapping of text into columns. A disclosure
-// is a stranger's file: whatever it says is made harmless before it reaches a screen. Pure functions.
+// Values and answers in a few words for a terminal, and the wrapping of text into columns. A
+// disclosure is a stranger's file: whatever it says is made harmless before it reaches a screen.
+// Pure functions.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@
 
 namespace birthmark::disclose {
 
-// Plain replaces control characters, line ends and marks that turn the reading direction by U+FFFD, so
-// that a text cannot move the cursor, colour the screen or pass for another.
+// Plain replaces control characters, line ends and marks that turn the reading direction by U+FFFD,
+// so that a text cannot move the cursor, colour the screen or pass for another.
 std::string Plain(std::string_view s);
 
 // ValueWords is answer::Describe made harmless and cut where it would fill the screen.
@@ -32,7 +33,8 @@ std::string Dates(int64_t from, int64_t to);
 // MarkLine is the first line of every rendering of a rehearsal, empty for production.
 std::string MarkLine(const Disclosure& d);
 
-// QuestionName is how a revision of the draft calls a question or aspect; an unknown name stays itself.
+// QuestionName is how a revision of the draft calls a question or aspect; an unknown name stays
+// itself.
 std::string QuestionName(std::string_view stored, std::string_view revision);
 // QuestionRank orders answers as the draft does; unknown names come last.
 size_t QuestionRank(std::string_view stored);

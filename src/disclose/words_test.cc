@@ -17,8 +17,14 @@ answer::Answer Both(cbor::Value measured, cbor::Value declared, bool differs) {
 
 TEST(Plain, TakesEscapesAndDirectionMarksAway) {
   EXPECT_EQ(Plain("a\x1b[31mred\n"), "a\xef\xbf\xbd[31mred\xef\xbf\xbd");
-  EXPECT_EQ(Plain("\xe2\x80\xae" "desrever"), "\xef\xbf\xbd" "desrever");
-  EXPECT_EQ(Plain("\xc2\x9b" "31m"), "\xef\xbf\xbd" "31m");
+  EXPECT_EQ(Plain("\xe2\x80\xae"
+                  "desrever"),
+            "\xef\xbf\xbd"
+            "desrever");
+  EXPECT_EQ(Plain("\xc2\x9b"
+                  "31m"),
+            "\xef\xbf\xbd"
+            "31m");
   EXPECT_EQ(Plain("Zürich …"), "Zürich …");
 }
 
@@ -62,7 +68,8 @@ TEST(SideBySide, NeverPassesTheEdge) {
 }
 
 TEST(QuestionName, FollowsTheRevision) {
-  EXPECT_EQ(QuestionName("initial-enclave-privacy-key", "15"), "initial-enclave-confidentiality-key");
+  EXPECT_EQ(QuestionName("initial-enclave-privacy-key", "15"),
+            "initial-enclave-confidentiality-key");
   EXPECT_EQ(QuestionName("initial-enclave-privacy-key", "02"), "initial-enclave-privacy-key");
   EXPECT_EQ(QuestionName("a-later-question", "33"), "a-later-question");
   EXPECT_LT(QuestionRank("initial-enclave-location"), QuestionRank("pki-level"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The symbols of libfmt, compiled from its headers: the system has the library only as a shared object,
-// and a static program cannot take that.
+// The symbols of libfmt, compiled from its headers: the system has the library only as a shared
+// object, and a static program cannot take that.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

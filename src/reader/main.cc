@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// birthmark-reader: the reader's commands as one static program that needs no workspace, no network and
-// no other file. Thin: what the commands do is disclose/reader_commands.h.
+// birthmark-reader: the reader's commands as one static program that needs no workspace, no network
+// and no other file. Thin: what the commands do is disclose/reader_commands.h.
 #include <CLI/CLI.hpp>
-
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -58,7 +57,8 @@ int main(int argc, char** argv) {
   birthmark::disclose::VerifyArgs verify;
   c = app.add_subcommand("verify", "Check that a disclosure is intact and whose it is");
   c->add_option("F", verify.file, "the disclosure")->required();
-  c->add_option("--anchor", verify.anchor, "file with the certificate of the disclosure root you trust");
+  c->add_option("--anchor", verify.anchor,
+                "file with the certificate of the disclosure root you trust");
   c->add_option("--fingerprint", verify.fingerprint,
                 "SHA-256 of that certificate, 64 hexadecimal digits");
   c->add_flag("--json", verify.json, "as JSON");
