@@ -212,10 +212,10 @@ Found PkiBreadth(const Case& c) {
       refs.push_back(key->ref);
     }
   }
-  // The manufacturer's own signers under this PKI are credentials of kind "signer".
-  for (const auto& row : f.credentials) {
-    if (row.body.kind != "signer" || row.body.role != pki->id) continue;
-    auto certificate = crypto::Certificate::FromDer(row.body.cert);
+  // The manufacturer's own signers under this PKI; a key that is its own anchor has no certificate.
+  for (const auto& row : f.signers) {
+    if (row.body.pki != pki->id || row.body.chain.empty()) continue;
+    auto certificate = crypto::Certificate::FromDer(row.body.chain.front());
     if (!certificate) continue;
     ++known;
     count += Millis(certificate->not_after()) >= f.end();

@@ -154,6 +154,7 @@ class Fold {
   std::vector<Row<ledger::ImageReleased>> images;
   std::vector<Row<ledger::AnchorRead>> anchors_read;
   std::vector<Row<ledger::TrialsRun>> trials;
+  std::vector<Row<ledger::SignerCertified>> signers;
   std::vector<FirstStageVisit> first_stage_visits;
   std::vector<uint32_t> visit_sessions;  // numbers in `names`
   std::vector<Unit> units;

@@ -254,8 +254,9 @@ TEST(PkiBreadth, CountsUnexpiredSignersAndNeverDiffers) {
   Ca root = log.MakeRoot("boot-root", "boot-pki");
   EXPECT_FALSE(log.Get("pki-breadth", "anchor:boot").measured);
   test::Person signer = log.MakePerson(root, "signer-1");  // 90 days
-  log.Add(ledger::CredentialIssued{.cert = Bytes(signer.certificate.der().begin(), signer.certificate.der().end()),
-                                   .kind = "signer", .role = "boot-pki", .pseudonym = "boot-pki-ee"});
+  log.Add(ledger::SignerCertified{
+      .key = "boot-pki-ee", .pki = "boot-pki",
+      .chain = {Bytes(signer.certificate.der().begin(), signer.certificate.der().end())}});
   Answer a = log.Get("pki-breadth", "anchor:boot");
   ASSERT_TRUE(a.measured);
   EXPECT_EQ(a.measured->value, cbor::Value("<= 10"));

@@ -84,9 +84,9 @@ std::string TypeSchema(ValueType t) {
     case ValueType::kEncryption:
       return R"({"enum": ["no", "yes-shared-key", "yes-per-device-key"]})";
     case ValueType::kCount:
-      return R"({"type": "integer", "minimum": 0})";
+      return R"({"anyOf": [{"type": "integer", "minimum": 0}, {"$ref": "#/$defs/bucket"}]})";
     case ValueType::kCountOrNone:
-      return R"({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "none"}]})";
+      return R"({"anyOf": [{"type": "integer", "minimum": 0}, {"$ref": "#/$defs/bucket"}, {"const": "none"}]})";
     case ValueType::kDurationOrNone:
       return fmt::format(R"({{"type": "string", "pattern": "^none$|{}"}})", kDurationPattern);
     case ValueType::kBoolean:
@@ -189,6 +189,8 @@ std::string VocabularyMarkdown() {
 }
 
 std::string AnswerSchema() {
+  std::vector<std::string> questions = Names<Question>();
+  for (const std::string& aspect : Names<Aspect>()) questions.push_back(aspect);
   std::string out = fmt::format(R"({{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "birthmark answer --json",
@@ -214,7 +216,7 @@ std::string AnswerSchema() {
       }},
       "allOf": [
 )",
-                                QuotedList(Names<Question>()), QuotedList(Names<AnswerState>()));
+                                QuotedList(questions), QuotedList(Names<AnswerState>()));
   for (const Row& r : Rows(Group::kQuestion)) {
     out += fmt::format(
         R"(        {{"if": {{"properties": {{"question": {{"const": {0}}}}}}},
@@ -236,6 +238,7 @@ std::string AnswerSchema() {
         "withheld-part": {{"type": "string"}}
       }}
     }},
+    "bucket": {{"type": "string", "pattern": "^(0|<= 10*)$"}},
     "measured": {{
       "type": "object",
       "required": ["value", "basis", "method", "evidence"],
