@@ -22,9 +22,6 @@ std::vector<Bytes> NewRequests(size_t n);
 class Factory {
  public:
   Factory();
-  // From continues the units' numbers.
-  void From(uint64_t next) { next_ = next; }
-
   // Issue makes a certificate for a key and its event.
   ledger::NewEvent Issue(const crypto::PublicKey& key);
   // IssueFromRequest checks a request's signature first and takes the key from it.

@@ -27,7 +27,7 @@ class IssueBench {
   void Keys(size_t batch, Plan plan);
   // Requests prints those of issuing for requests whose signature is checked first.
   void Requests(Plan plan);
-  // Library prints the rate of X509_sign and of the template alone, without a ledger.
+  // WithoutLedger prints the rates of X509_sign and of the template with its event, neither stored.
   void WithoutLedger(Plan plan);
 
  private:

@@ -37,6 +37,7 @@ void LookUps(const std::filesystem::path& ledger) {
   const double asked = Wall();
   fmt::print("start-up: open {:.1f} ms, first look-up {:.1f} ms\n", (opened - from) * 1e3, (asked - opened) * 1e3);
   const Memory before = MemoryNow();
+  if (reader->size() < 2) return;  // the first event is no identity
 
   std::mt19937_64 random(1);
   std::uniform_int_distribution<uint64_t> pick(1, reader->size() - 1);
@@ -50,7 +51,8 @@ void LookUps(const std::filesystem::path& ledger) {
   Time("key", rows, [&](const IdentityRow& r) { return !Must(registry.IdentitiesByKey(r.spki)).empty(); });
   Time("unit", rows, [&](const IdentityRow& r) { return !Must(registry.IdentitiesOf(r.unit)).empty(); });
   const Memory after = MemoryNow();
-  fmt::print("memory of the reader at {} events: {:.0f} MiB own, {:.0f} MiB mapped (before the look-ups {:.0f} and {:.0f})\n",
+  fmt::print("memory of the reader at {} events: {:.0f} MiB own, {:.0f} MiB mapped "
+             "(before the look-ups {:.0f} and {:.0f})\n",
              reader->size(), after.own, after.mapped, before.own, before.mapped);
 }
 

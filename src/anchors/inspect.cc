@@ -140,6 +140,7 @@ void CheckDnssec(const AnchorFacts& facts, Time at, std::string_view who, Findin
 
 void CheckEntries(const Anchor& anchor, const AnchorFacts& facts, std::string_view who,
                   Findings& out) {
+  size_t sha1 = 0;
   for (const AnchorEntry& e : facts.entries) {
     const std::string what = fmt::format("{}: {}", who, e.label);
     if (IsBootAnchor(anchor) && e.form != EntryForm::kKeyDigest && !BootVerifierCan(e.algorithm)) {
@@ -151,12 +152,7 @@ void CheckEntries(const Anchor& anchor, const AnchorFacts& facts, std::string_vi
                fmt::format("{}: {} of {} bits", what, e.algorithm, e.key_bits.value_or(0)),
                "ask the anchor's keeper for a stronger one");
     }
-    // The self-signature protects nothing (draft section 3): its hash does not weaken the anchor.
-    if (e.self_signed == true && e.signature && e.signature->ends_with("sha1")) {
-      out.Note(
-          "anchors.sha1-signature",
-          fmt::format("{}: signs itself with SHA-1, which for an anchor is only a checksum", what));
-    }
+    if (e.self_signed == true && e.signature && e.signature->ends_with("sha1")) ++sha1;
     if (e.uses && e.uses->find("revoked") != std::string::npos) {
       out.Warn("anchors.revoked", what + ": is marked as revoked by its own keeper",
                "take the anchor out");
@@ -175,6 +171,12 @@ void CheckEntries(const Anchor& anchor, const AnchorFacts& facts, std::string_vi
                             *e.path_length, deepest),
                 fmt::format("name levels up to {}, or give another anchor", *e.path_length + 2));
     }
+  }
+  // The self-signature protects nothing (draft section 3): its hash does not weaken the anchor.
+  if (sha1 > 0) {
+    out.Note("anchors.sha1-signature",
+             fmt::format("{}: {} of {} sign themselves with SHA-1, which for an anchor is only a checksum", who,
+                         sha1, facts.entries.size()));
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/explain.h"
 
+#include "anchors/explain.h"
 #include "plan/examples.h"
 #include "plan/parse.h"
 #include "vocab/explain.h"
@@ -10,7 +11,9 @@ namespace birthmark::app {
 
 Result<std::string> Explain(std::string_view word) {
   if (std::string text = vocab::FindExplanation(word); !text.empty()) return text;
-  if (std::string_view text = plan::ExplainCode(word); !text.empty()) return std::string(text) + "\n";
+  for (std::string_view text : {plan::ExplainCode(word), anchors::ExplainCode(word)}) {
+    if (!text.empty()) return std::string(text) + "\n";
+  }
   std::vector<std::string> words = vocab::CompletionWords();
   for (const plan::CodeExplanation& c : plan::PlanCodes()) words.emplace_back(c.code);
   std::string nearest = plan::NearestWord(std::string(word), words);

@@ -147,6 +147,11 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
   std::string reached;
   auto work = [&]() -> Status {
     BM_TRY(Fixture fixture, s_.place(serial));
+    if (s_.plan.board && fixture.board().name != plan::ToText(*s_.plan.board)) {
+      return Refused("line.board", fmt::format("the board on the fixture is {}, the plan's is {}", fixture.board().name,
+                                               plan::ToText(*s_.plan.board)),
+                     "check which product is on this line");
+    }
     for (const plan::Step* step : v.steps) {
       reached = vocab::ToText(step->kind);
       StepContext c{.device = fixture, .plan = s_.plan, .step = *step, .firmware = s_.firmware, .desk = s_.desk,
