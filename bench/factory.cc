@@ -55,7 +55,10 @@ Factory::Factory()
       authority_(MakeAuthority()),
       template_(MakeTemplate(authority_.certificate, *authority_.key)),
       encoder_({.actor = "birthmark", .plan = Digest{}, .station = "station-1"},
-               {.ca = "identity-site-1", .slot = "idevid", .proof = "csr-signature", .method = "avocado"}) {
+               {.ca = "identity-site-1",
+                .slot = "idevid",
+                .proof = "csr-signature",
+                .method = "avocado"}) {
   ledger::NewEvent first = Issue(NewKeys(1).front());
   event_bytes_ = first.encoded.size();
   auto event = Must(ledger::DecodeEvent(first.encoded));
@@ -66,13 +69,16 @@ Factory::Authority Factory::MakeAuthority() {
   auto root_key = Must(crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256));
   auto key = Must(crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256));
   const pki::Marks marks = pki::RehearsalMarks();
-  auto name = [](const char* cn) { return Must(pki::Name::Make({{"O", "Acme Light"}, {"CN", cn}})); };
-  crypto::Certificate root = Must(pki::SelfSign(*root_key, pki::RootProfile(), marks, Must(serials_.Next()),
-                                                {.subject = name("Acme Root R1"), .path_len = 1}));
+  auto name = [](const char* cn) {
+    return Must(pki::Name::Make({{"O", "Acme Light"}, {"CN", cn}}));
+  };
+  crypto::Certificate root =
+      Must(pki::SelfSign(*root_key, pki::RootProfile(), marks, Must(serials_.Next()),
+                         {.subject = name("Acme Root R1"), .path_len = 1}));
   pki::Issuer above = Must(pki::Issuer::Make(root, *root_key));
-  crypto::Certificate own =
-      Must(pki::Issue(above, pki::SubordinateProfile(), marks, Must(serials_.Next()),
-                      {.subject = name("Acme Site CA 1"), .key = key->public_key(), .path_len = 0}));
+  crypto::Certificate own = Must(
+      pki::Issue(above, pki::SubordinateProfile(), marks, Must(serials_.Next()),
+                 {.subject = name("Acme Site CA 1"), .key = key->public_key(), .path_len = 0}));
   return {std::move(key), std::move(own)};
 }
 
@@ -82,11 +88,14 @@ ledger::NewEvent Factory::Issue(const crypto::PublicKey& key) {
   const pki::Stamp stamp = Must(serials_.Next());
   const std::string unit = NextUnit();
   const std::string_view serial = std::string_view(unit).substr(kProduct.size());
-  const Bytes der = Must(template_.Issue(stamp, {serial, AsBytes(serial), key, {}}, *authority_.key));
+  const Bytes der =
+      Must(template_.Issue(stamp, {serial, AsBytes(serial), key, {}}, *authority_.key));
   return Must(encoder_.Encode({stamp.at, der, key.spki_digest(), unit, stamp.serial.bytes}));
 }
 
-ledger::NewEvent Factory::IssueFromRequest(ByteView request) { return Issue(Must(pki::ReadCsr(request)).key); }
+ledger::NewEvent Factory::IssueFromRequest(ByteView request) {
+  return Issue(Must(pki::ReadCsr(request)).key);
+}
 
 ledger::NewEvent Factory::Filler() {
   const pki::Stamp stamp = Must(serials_.Next());

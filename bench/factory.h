@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rehearsal factory in memory: one authority with a real key, its prepared template, and events ready
-// for the ledger. Everything here is what the issuing path of a line is made of. One thread.
+// A rehearsal factory in memory: one authority with a real key, its prepared template, and events
+// ready for the ledger. Everything here is what the issuing path of a line is made of. One thread.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ class Factory {
   ledger::NewEvent Issue(const crypto::PublicKey& key);
   // IssueFromRequest checks a request's signature first and takes the key from it.
   ledger::NewEvent IssueFromRequest(ByteView request);
-  // Filler is an event of the same size, with keys of its own and somebody else's certificate: rows that
-  // are there before anything is measured cost no signature.
+  // Filler is an event of the same size, with keys of its own and somebody else's certificate: rows
+  // that are there before anything is measured cost no signature.
   ledger::NewEvent Filler();
   // IssueByLibrary makes a certificate with X509_new, X509_sign and i2d_X509, and forgets it.
   void IssueByLibrary(size_t n);

@@ -27,8 +27,8 @@ void IssueBench::Fill(uint64_t rows) {
              factory_.event_bytes(), (ProcessCpu() - cpu) / n * 1e6, (Wall() - wall) / n * 1e6);
 }
 
-IssueBench::Figures IssueBench::Pair(size_t events, size_t batch_size, const std::function<void(size_t)>& prepare,
-                                     const Make& make) {
+IssueBench::Figures IssueBench::Pair(size_t events, size_t batch_size,
+                                     const std::function<void(size_t)>& prepare, const Make& make) {
   Stopwatch bare, issuing, hashing;
   const double process = ProcessCpu(), thread = ThreadCpu();
   std::vector<ledger::Submission> batch;
@@ -50,7 +50,8 @@ IssueBench::Figures IssueBench::Pair(size_t events, size_t batch_size, const std
       issuing.Stop();
       // The same octets again, for the hashing's share.
       hashing.Start();
-      for (const ledger::Submission& s : batch) frontier.Append(ledger::LeafHash(s.front().encoded));
+      for (const ledger::Submission& s : batch)
+        frontier.Append(ledger::LeafHash(s.front().encoded));
       hashing.Stop();
     }
   }
@@ -59,7 +60,8 @@ IssueBench::Figures IssueBench::Pair(size_t events, size_t batch_size, const std
   return {bare.cpu, issuing.cpu + others, issuing.wall, hashing.cpu};
 }
 
-void IssueBench::Print(const std::string& name, size_t batch, size_t events, const std::vector<Figures>& pairs) {
+void IssueBench::Print(const std::string& name, size_t batch, size_t events,
+                       const std::vector<Figures>& pairs) {
   std::vector<double> ratio, bare, full, wall, hashing;
   const auto n = static_cast<double>(events);
   for (const Figures& f : pairs) {
@@ -71,8 +73,9 @@ void IssueBench::Print(const std::string& name, size_t batch, size_t events, con
   }
   const Spread r(ratio);
   fmt::print("{}: {:.2f} R\n", name, r.median);
-  fmt::print("  {} a commit; pairs {:.2f} to {:.2f}; R {:.1f} us, issue {:.1f} us CPU; {:.0f}/s wall\n", batch, r.low,
-             r.high, Median(bare), Median(full), Median(wall));
+  fmt::print(
+      "  {} a commit; pairs {:.2f} to {:.2f}; R {:.1f} us, issue {:.1f} us CPU; {:.0f}/s wall\n",
+      batch, r.low, r.high, Median(bare), Median(full), Median(wall));
   if (batch == kRound) fmt::print("ledger hashing: {:.1f} %\n", Median(hashing));
   std::fflush(stdout);
 }
@@ -82,10 +85,11 @@ void IssueBench::Keys(size_t batch, Plan plan) {
   std::vector<Figures> pairs;
   for (size_t i = 0; i < plan.pairs; ++i) {
     pairs.push_back(Pair(
-        plan.events, batch, [&](size_t n) { keys = NewKeys(n); }, [&](size_t k) { return factory_.Issue(keys[k]); }));
+        plan.events, batch, [&](size_t n) { keys = NewKeys(n); },
+        [&](size_t k) { return factory_.Issue(keys[k]); }));
   }
-  Print(batch == kRound ? "issue durable" : fmt::format("issue durable, {} a commit", batch), batch, plan.events,
-        pairs);
+  Print(batch == kRound ? "issue durable" : fmt::format("issue durable, {} a commit", batch), batch,
+        plan.events, pairs);
 }
 
 void IssueBench::Requests(Plan plan) {
@@ -117,8 +121,8 @@ void IssueBench::WithoutLedger(Plan plan) {
     library.push_back(bare.cpu / kRound / (slow.cpu / kLibrary));
     prepared.push_back(bare.cpu / fast.cpu);
   }
-  fmt::print("without a ledger: X509_sign {:.3f} R, prepared template and event {:.2f} R\n", Median(library),
-             Median(prepared));
+  fmt::print("without a ledger: X509_sign {:.3f} R, prepared template and event {:.2f} R\n",
+             Median(library), Median(prepared));
 }
 
 }  // namespace birthmark::bench

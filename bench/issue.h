@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What issuing costs, from a ready key or a request to a certificate whose evidence is durable, as a ratio
-// of R. Leaves out the network. One thread, beside those of the log's writer.
+// What issuing costs, from a ready key or a request to a certificate whose evidence is durable, as
+// a ratio of R. Leaves out the network. One thread, beside those of the log's writer.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,8 @@
 
 namespace birthmark::bench {
 
-// Plan says how long to measure: `pairs` ratios, each over `events` certificates in rounds of kRound.
+// Plan says how long to measure: `pairs` ratios, each over `events` certificates in rounds of
+// kRound.
 struct Plan {
   size_t pairs, events;
 };
@@ -37,9 +38,11 @@ class IssueBench {
   };
   using Make = std::function<ledger::NewEvent(size_t)>;
   // Pair measures `events` certificates; prepare(n) makes the input of the next n untimed.
-  Figures Pair(size_t events, size_t batch, const std::function<void(size_t)>& prepare, const Make& make);
+  Figures Pair(size_t events, size_t batch, const std::function<void(size_t)>& prepare,
+               const Make& make);
   void Append(std::vector<ledger::Submission>& batch);
-  void Print(const std::string& name, size_t batch, size_t events, const std::vector<Figures>& pairs);
+  void Print(const std::string& name, size_t batch, size_t events,
+             const std::vector<Figures>& pairs);
 
   Factory& factory_;
   ledger::LogWriter& log_;

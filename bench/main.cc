@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// birthmark-bench: what issuing, evidence and look-ups cost, as ratios of one run (docs/performance.md).
+// birthmark-bench: what issuing, evidence and look-ups cost, as ratios of one run
+// (docs/performance.md).
 //   birthmark-bench [--rows N | --quick] [--dir FOLDER]
 //   birthmark-bench look-up LEDGER     the reader's figures for a ledger that exists
 #include <spawn.h>
@@ -94,14 +95,15 @@ int Run(const Options& o) {
   const fs::path dir = scratch.path / "ledger";
   double load[1] = {};
   getloadavg(load, 1);
-  fmt::print("in {}; load of this machine at the start: {:.1f} on {} cores\n", scratch.path.string(), load[0],
-             sysconf(_SC_NPROCESSORS_ONLN));
+  fmt::print("in {}; load of this machine at the start: {:.1f} on {} cores\n",
+             scratch.path.string(), load[0], sysconf(_SC_NPROCESSORS_ONLN));
   SystemClock clock;
   Factory factory;
   {
     auto log = NewLog(dir, clock);
     IssueBench bench(factory, *log);
-    fmt::print("certificate: {} octets, its event: {} octets\n", factory.certificate_bytes(), factory.event_bytes());
+    fmt::print("certificate: {} octets, its event: {} octets\n", factory.certificate_bytes(),
+               factory.event_bytes());
     bench.WithoutLedger({.pairs = 5, .events = kRound});
     bench.Fill(o.rows);
     // A pair is long enough for the write-ahead log to be copied back in it.
@@ -111,13 +113,15 @@ int Run(const Options& o) {
     bench.Keys(16, {.pairs = 3, .events = events});
     bench.Requests({.pairs = 3, .events = 2 * kRound});
     const Memory m = MemoryNow();
-    fmt::print("memory of the writer at {} events: {:.0f} MiB own, {:.0f} MiB mapped\n", log->size(), m.own, m.mapped);
+    fmt::print("memory of the writer at {} events: {:.0f} MiB own, {:.0f} MiB mapped\n",
+               log->size(), m.own, m.mapped);
   }
   const double from = Wall();
   uint64_t size = Must(ledger::LogWriter::Open(dir, clock))->size();
   fmt::print("start-up of the writer: {:.1f} ms\n", (Wall() - from) * 1e3);
   uint64_t bytes = 0;
-  for (const auto& e : fs::recursive_directory_iterator(dir)) bytes += e.is_regular_file() ? e.file_size() : 0;
+  for (const auto& e : fs::recursive_directory_iterator(dir))
+    bytes += e.is_regular_file() ? e.file_size() : 0;
   fmt::print("ledger on disk: {} octets an event\n", bytes / size);
   return RunLookUps(dir);
 }

@@ -23,8 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     plan::Anchor anchor;
     anchor.id = "a";
     anchor.kinds = {kind};
-    const Findings found =
-        anchors::InspectFacts(anchor, *facts, TimeFromMillis(1'800'000'000'000));
+    const Findings found = anchors::InspectFacts(anchor, *facts, TimeFromMillis(1'800'000'000'000));
     for (const Finding& f : found.all()) {
       FUZZ_CHECK(!anchors::ExplainCode(f.code).empty());
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bundle that reads to its end can be written again leaf by leaf, and the writer agrees about its tree.
+// A bundle that reads to its end can be written again leaf by leaf, and the writer agrees about its
+// tree.
 #include <sstream>
 
 #include "fuzz/fuzz.h"

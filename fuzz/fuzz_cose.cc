@@ -8,7 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace birthmark;
-  static const auto signer = crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256).value();
+  static const auto signer =
+      crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256).value();
   ByteView in(data, size);
   auto m = cbor::ParseCose(in);
   if (!m) return 0;

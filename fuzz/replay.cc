@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs one fuzz target over the files of a folder, and over each of them cut short and with single bits
-// flipped, without a fuzzer. Deterministic.
+// Runs one fuzz target over the files of a folder, and over each of them cut short and with single
+// bits flipped, without a fuzzer. Deterministic.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>

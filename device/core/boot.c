@@ -36,7 +36,7 @@ static bm_anchor rom_anchor(uint8_t digest[32], const uint8_t fuses[BM_FUSE_BYTE
 static void label(uint8_t out[BM_MAX_LABEL], size_t* size, bm_span text) {
   *size = text.n < BM_MAX_LABEL ? text.n : BM_MAX_LABEL;
   // Never cut inside a UTF-8 sequence: the label is written out as text again.
-  while (*size<text.n&& * size> 0 && (text.p[*size] & 0xC0) == 0x80) (*size)--;
+  while (*size < text.n && *size > 0 && (text.p[*size] & 0xC0) == 0x80) (*size)--;
   if (*size > 0) memcpy(out, text.p, *size);
 }
 

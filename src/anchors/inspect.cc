@@ -175,8 +175,9 @@ void CheckEntries(const Anchor& anchor, const AnchorFacts& facts, std::string_vi
   // The self-signature protects nothing (draft section 3): its hash does not weaken the anchor.
   if (sha1 > 0) {
     out.Note("anchors.sha1-signature",
-             fmt::format("{}: {} of {} sign themselves with SHA-1, which for an anchor is only a checksum", who,
-                         sha1, facts.entries.size()));
+             fmt::format(
+                 "{}: {} of {} sign themselves with SHA-1, which for an anchor is only a checksum",
+                 who, sha1, facts.entries.size()));
   }
 }
 

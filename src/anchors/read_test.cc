@@ -251,7 +251,9 @@ TEST(ReadAnchors, EveryTruncationOfACertificateIsRefused) {
 TEST(ReadAnchorFile, AGigabyteOfZerosIsRefusedUnread) {
   TempDir dir;
   const auto path = dir / "zeros";
-  { std::ofstream(path).put('\0'); }
+  {
+    std::ofstream(path).put('\0');
+  }
   std::filesystem::resize_file(path, 1ull << 30);  // sparse
   const auto facts = ReadAnchorFile(path);
   ASSERT_FALSE(facts);

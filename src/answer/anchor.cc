@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The questions about an anchor in the device: mostly what its own verifier accepted and refused, then
-// what its file and, where the PKI is the manufacturer's own, the log say.
+// The questions about an anchor in the device: mostly what its own verifier accepted and refused,
+// then what its file and, where the PKI is the manufacturer's own, the log say.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -46,7 +46,8 @@ std::string List(const std::vector<T>& items) {
 }
 
 std::vector<std::string> LevelNotes(const anchors::Conclusion& c) {
-  return {"levels accepted: " + List(c.accepted_levels), "levels refused: " + List(c.refused_levels)};
+  return {"levels accepted: " + List(c.accepted_levels),
+          "levels refused: " + List(c.refused_levels)};
 }
 
 // Root is an own PKI's authority at level 1.
@@ -61,7 +62,8 @@ const Authority* RootOf(const Case& c, const plan::Pki& pki) {
 const Row<ledger::KeyCreated>* BareKey(const Case& c) {
   const plan::Anchor& a = AnchorOf(c);
   for (const auto& row : c.fold.keys) {
-    if (row.body.id == a.id || (a.pki && (row.body.id == *a.pki || row.body.id == *a.pki + "-ee"))) {
+    if (row.body.id == a.id ||
+        (a.pki && (row.body.id == *a.pki || row.body.id == *a.pki + "-ee"))) {
       return &row;
     }
   }
@@ -80,8 +82,8 @@ std::string Date(int64_t seconds) { return FormatDate(TimeFromMillis(seconds * 1
 
 // HoldsBareKey is true for forms that carry no dates into the device.
 bool HoldsBareKey(plan::Form form) {
-  return form == plan::Form::kPublicKey || form == plan::Form::kKeyDigest || form == plan::Form::kDnskey ||
-         form == plan::Form::kDs;
+  return form == plan::Form::kPublicKey || form == plan::Form::kKeyDigest ||
+         form == plan::Form::kDnskey || form == plan::Form::kDs;
 }
 
 cbor::Value ThirdParty(const plan::Anchor& a) {
@@ -168,7 +170,8 @@ Found PkiLifespan(const Case& c) {
   m.value = Canonical(value);
   if (!start && !end) m.notes.push_back("a bare key has no dates");
   if (facts->entries.size() > 1 && first_end) {
-    m.notes.push_back(fmt::format("{} anchors, the first ends on {}", facts->entries.size(), Date(*first_end)));
+    m.notes.push_back(
+        fmt::format("{} anchors, the first ends on {}", facts->entries.size(), Date(*first_end)));
   }
   m.notes.push_back("how it is replaced is declared, not measured");
   found.measured = std::move(m);

@@ -18,14 +18,16 @@ namespace {
 using test::TestLog;
 
 std::string Declare(const std::string& question, const std::string& rest) {
-  return "[[declared]]\nquestion = \"" + question + "\"\nrole = \"tester\"\ndate = 2026-11-01\n" + rest + "\n";
+  return "[[declared]]\nquestion = \"" + question + "\"\nrole = \"tester\"\ndate = 2026-11-01\n" +
+         rest + "\n";
 }
 
 TEST(Answers, EveryQuestionIsAskedOfEverySubject) {
   TestLog log;
   std::map<std::string, std::set<std::string>> subjects;
   for (const Answer& a : log.Answers()) {
-    EXPECT_TRUE(subjects[a.question].insert(a.subject).second) << a.question << " twice about " << a.subject;
+    EXPECT_TRUE(subjects[a.question].insert(a.subject).second)
+        << a.question << " twice about " << a.subject;
   }
   EXPECT_EQ(subjects.size(), 22u);  // 18 questions, 4 aspects
   for (const auto& [question, about] : subjects) {
@@ -54,7 +56,8 @@ TEST(Answers, WhatThePlanImpliesIsDeclaredNeverMeasured) {
 
 TEST(Answers, AWithheldAnswerTellsItsClauseAndNoValue) {
   TestLog log(test::PlanText(Declare("pki-anchor-storage",
-                                     "subject = \"anchor:boot\"\nstate = \"withheld\"\nreason = \"under review\"\nclause = \"5.3.1\"")));
+                                     "subject = \"anchor:boot\"\nstate = \"withheld\"\nreason = "
+                                     "\"under review\"\nclause = \"5.3.1\"")));
   log.MakeRoot("boot-root", "boot-pki");
   Answer a = log.Get("pki-anchor-storage", "anchor:boot");
   EXPECT_EQ(a.state, "withheld");
@@ -64,8 +67,9 @@ TEST(Answers, AWithheldAnswerTellsItsClauseAndNoValue) {
 }
 
 TEST(Answers, ADeclaredNotApplicableGivesItsReason) {
-  TestLog log(test::PlanText(Declare("pki-anchor-storage",
-                                     "subject = \"anchor:webpki\"\nstate = \"not-applicable\"\nreason = \"run by others\"")));
+  TestLog log(test::PlanText(Declare(
+      "pki-anchor-storage",
+      "subject = \"anchor:webpki\"\nstate = \"not-applicable\"\nreason = \"run by others\"")));
   Answer a = log.Get("pki-anchor-storage", "anchor:webpki");
   EXPECT_EQ(a.state, "not-applicable");
   EXPECT_EQ(a.why, "run by others");
@@ -94,7 +98,8 @@ TEST(Answers, ALogWithoutPlanOrGenesisIsRefused) {
 
 TEST(Answers, APlanThatIsNotItsDigestIsRefused) {
   TestLog log;
-  log.Add(ledger::PlanAdopted{.text = ToBytes(test::PlanText()), .digest = {}, .product = "bulb", .version = 2});
+  log.Add(ledger::PlanAdopted{
+      .text = ToBytes(test::PlanText()), .digest = {}, .product = "bulb", .version = 2});
   auto r = Evaluate(log, {});
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, "answer.plan-digest");
@@ -141,7 +146,8 @@ TEST(Answers, TheEvidenceIsTheTreeOverTheWholePrefix) {
   EXPECT_EQ(all->head.root, frontier.Root());
   Answer gap = log.Get("first-second-stage-gap");
   // The two visits and the plan, in the order of the log.
-  EXPECT_EQ(gap.measured->evidence.events, crypto::Sha256(ByteView(leaves[1]), ByteView(leaves[2]), ByteView(leaves[3])));
+  EXPECT_EQ(gap.measured->evidence.events,
+            crypto::Sha256(ByteView(leaves[1]), ByteView(leaves[2]), ByteView(leaves[3])));
   EXPECT_EQ(gap.measured->evidence.origin, "acme/factory");
 }
 
@@ -180,7 +186,8 @@ TEST(Recompute, ARedactedEventThatWasUsedIsNotInTheBundle) {
   size_t lock = log.Add(log.Visit("B-1", "bench", {"first-stage-lock"}));
   auto disclosed = EvaluateAll(log, {});
   log.Hide(lock);
-  auto again = Recompute(log, disclosed->answers, {.period = disclosed->period, .head = disclosed->head});
+  auto again =
+      Recompute(log, disclosed->answers, {.period = disclosed->period, .head = disclosed->head});
   ASSERT_TRUE(again);
   EXPECT_EQ(again->front().outcome, Outcome::kNotInBundle);
 }
@@ -192,7 +199,8 @@ TEST(Recompute, ARedactedEventThatWasNotUsedChangesNothing) {
   log.Add(log.Visit("B-1", "bench", {"first-stage-lock"}));
   auto disclosed = EvaluateAll(log, {});
   log.Hide(other);
-  auto again = Recompute(log, disclosed->answers, {.period = disclosed->period, .head = disclosed->head});
+  auto again =
+      Recompute(log, disclosed->answers, {.period = disclosed->period, .head = disclosed->head});
   ASSERT_TRUE(again);
   EXPECT_EQ(again->front().outcome, Outcome::kSame) << again->front().what;
 }
@@ -221,7 +229,8 @@ TEST(Recompute, ADisclosureOfManyPrefixesIsRefused) {
 }
 
 TEST(AnswerText, TheTableSaysWhatDiffersWithin80Columns) {
-  TestLog log(test::PlanText(Declare("first-second-stage-gap", "value = { km-max = 0, time-max = \"PT1S\", handovers = 0 }")));
+  TestLog log(test::PlanText(Declare(
+      "first-second-stage-gap", "value = { km-max = 0, time-max = \"PT1S\", handovers = 0 }")));
   log.Add(log.Visit("B-1", "burner", {"first-stage-write"}));
   log.At(test::kDay);
   log.Add(log.Visit("B-1", "bench", {"first-stage-lock"}));
@@ -237,12 +246,15 @@ TEST(AnswerText, TheTableSaysWhatDiffersWithin80Columns) {
   EXPECT_NE(table.find("identity-pki-level"), std::string::npos);
   size_t gap = table.find("first-second-stage-gap");
   // Long values stand one below the other; the word is never cut off.
-  EXPECT_NE(table.substr(gap, table.find('[', gap) - gap).find("differs\n"), std::string::npos) << table;
+  EXPECT_NE(table.substr(gap, table.find('[', gap) - gap).find("differs\n"), std::string::npos)
+      << table;
 }
 
 TEST(AnswerText, ALaterRevisionHasItsOwnNames) {
-  EXPECT_EQ(ShownName("initial-enclave-privacy-key", vocab::Revision::k02), "initial-enclave-privacy-key");
-  EXPECT_EQ(ShownName("initial-enclave-privacy-key", vocab::Revision::k15), "initial-enclave-confidentiality-key");
+  EXPECT_EQ(ShownName("initial-enclave-privacy-key", vocab::Revision::k02),
+            "initial-enclave-privacy-key");
+  EXPECT_EQ(ShownName("initial-enclave-privacy-key", vocab::Revision::k15),
+            "initial-enclave-confidentiality-key");
   TestLog log;
   EXPECT_NE(ToJson(log.Answers(), vocab::Revision::k15).find("confidentiality"), std::string::npos);
 }
@@ -253,7 +265,8 @@ TEST(AnswerText, ControlCharactersOfAFileDoNotReachTheTerminal) {
   a.subject = "anchor:\x1b[2J";
   a.state = "withheld";
   a.why = "\x1b]0;x\x07";
-  for (const std::string& s : {ToTable({a}, vocab::Revision::k02), ToParagraphs({a}, vocab::Revision::k02)}) {
+  for (const std::string& s :
+       {ToTable({a}, vocab::Revision::k02), ToParagraphs({a}, vocab::Revision::k02)}) {
     EXPECT_EQ(s.find('\x1b'), std::string::npos);
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The four aspects of an anchor, as they follow from the plan: declared, with the superior artifacts that
-// decided. Nothing is measured: the trials there are show whose signature a container takes, not whether
-// it can still be written after the lock.
+// The four aspects of an anchor, as they follow from the plan: declared, with the superior
+// artifacts that decided. Nothing is measured: the trials there are show whose signature a
+// container takes, not whether it can still be written after the lock.
 #include <fmt/format.h>
 
 #include "anchors/superior.h"
@@ -20,10 +20,11 @@ std::string PathText(const anchors::Derived& d) {
   return out;
 }
 
-Found AspectOf(const Case& c, std::optional<plan::Change> plan::Aspects::*declared,
-               anchors::Derived anchors::DerivedAspects::*derived) {
+Found AspectOf(const Case& c, std::optional<plan::Change> plan::Aspects::* declared,
+               anchors::Derived anchors::DerivedAspects::* derived) {
   const plan::Anchor& anchor = *c.fold.plan.FindAnchor(c.id);
-  const anchors::Derived from_graph = anchors::SuperiorGraph::Build(c.fold.plan).AspectsOf(c.id).*derived;
+  const anchors::Derived from_graph =
+      anchors::SuperiorGraph::Build(c.fold.plan).AspectsOf(c.id).*derived;
   const std::optional<plan::Change>& said = anchor.aspects.*declared;
   const std::string path = PathText(from_graph);
   Found found;
@@ -31,8 +32,9 @@ Found AspectOf(const Case& c, std::optional<plan::Change> plan::Aspects::*declar
   if (!said) {
     found.implied_by = path.empty() ? "anchor " + c.id : "stores, " + path;
   } else {
-    found.implied_by = fmt::format("anchor {}; its stores allow {}{}{}", c.id, plan::ToText(from_graph.ToChange()),
-                                   path.empty() ? "" : ", ", path);
+    found.implied_by =
+        fmt::format("anchor {}; its stores allow {}{}{}", c.id, plan::ToText(from_graph.ToChange()),
+                    path.empty() ? "" : ", ", path);
   }
   return found;
 }

@@ -16,7 +16,8 @@ using test::Person;
 using test::TestLog;
 
 std::string Declare(const std::string& question, const std::string& value) {
-  return "[[declared]]\nquestion = \"" + question + "\"\nrole = \"tester\"\ndate = 2026-11-01\nvalue = " + value + "\n";
+  return "[[declared]]\nquestion = \"" + question +
+         "\"\nrole = \"tester\"\ndate = 2026-11-01\nvalue = " + value + "\n";
 }
 
 std::string Text(const cbor::Value& map, const char* member) {
@@ -47,14 +48,19 @@ void WriteAndRead(TestLog& log, const std::string& unit, std::vector<ledger::Rea
 
 void Trial(TestLog& log, bool good, bool flipped) {
   std::vector<cbor::Value> results;
-  for (auto [varies, accepted] : {std::pair{anchors::Varies::kNothing, good}, {anchors::Varies::kSignature, flipped}}) {
+  for (auto [varies, accepted] :
+       {std::pair{anchors::Varies::kNothing, good}, {anchors::Varies::kSignature, flipped}}) {
     anchors::TrialResult r;
-    r.spec = {.id = std::string("boot/") + std::string(ToText(varies)), .anchor = "boot", .varies = varies,
-              .tampered = varies == anchors::Varies::kSignature, .algorithm = "ecdsa-p256-sha256"};
+    r.spec = {.id = std::string("boot/") + std::string(ToText(varies)),
+              .anchor = "boot",
+              .varies = varies,
+              .tampered = varies == anchors::Varies::kSignature,
+              .algorithm = "ecdsa-p256-sha256"};
     r.accepted = accepted;
     results.push_back(cbor::ToValue(r));
   }
-  log.Add(ledger::TrialsRun{.unit = "bulb/B-0", .anchor = "boot", .results = results, .verifier = "core 1"});
+  log.Add(ledger::TrialsRun{
+      .unit = "bulb/B-0", .anchor = "boot", .results = results, .verifier = "core 1"});
 }
 
 TEST(InitialEnclaveLocation, IsWhereTheReadBackFoundTheAnchor) {
@@ -142,7 +148,8 @@ TEST(InitialEnclavePrivacyKey, TheSameCiphertextTwiceIsASharedKey) {
   other.Add(ledger::ImageReleased{.stage = "first-stage"});
   WriteAndRead(other, "B-1", {Read("flash:first-stage", 9, 9)});
   WriteAndRead(other, "B-2", {Read("flash:first-stage", 8, 8)});
-  EXPECT_EQ(other.Get("initial-enclave-privacy-key").measured->value, cbor::Value("yes-per-device-key"));
+  EXPECT_EQ(other.Get("initial-enclave-privacy-key").measured->value,
+            cbor::Value("yes-per-device-key"));
 }
 
 // Exposure.
@@ -152,7 +159,9 @@ struct Factory {
   Ca operations = log.MakeRoot("operations", "operations");
   explicit Factory(const std::string& more = "") : log(test::PlanText(more)) {}
   void Work(const std::string& station, std::vector<std::string> sessions) {
-    log.Add(log.Visit("B-1", station, {station == "burner" ? "first-stage-write" : "first-stage-lock"}, std::move(sessions)));
+    log.Add(log.Visit("B-1", station,
+                      {station == "burner" ? "first-stage-write" : "first-stage-lock"},
+                      std::move(sessions)));
   }
   Answer Exposure(Options o = {}) { return log.Get("first-stage-exposure", "device", o); }
 };
@@ -189,7 +198,8 @@ TEST(FirstStageExposure, ForgedSessionsAreNamedAndLeftOut) {
   Person forger = elsewhere.log.MakePerson(elsewhere.operations, "p-b");
   f.Work("burner", {f.log.Session(a, "burner")});
   f.log.Session(forger, "burner");
-  f.log.Session(b, "burner", "operator", [](ledger::SessionOpened& s) { s.proof[s.proof.size() - 3] ^= 1; });
+  f.log.Session(b, "burner", "operator",
+                [](ledger::SessionOpened& s) { s.proof[s.proof.size() - 3] ^= 1; });
   f.log.Session(b, "burner", "operator", [](ledger::SessionOpened& s) { s.role = "maintainer"; });
   f.log.Session(b, "bench", "operator", [](ledger::SessionOpened& s) { s.station = "burner"; });
   f.log.Session(b, "burner", "operator", [](ledger::SessionOpened& s) { s.proof = {1, 2}; });
@@ -263,13 +273,15 @@ TEST(FirstStageExposure, OnlyThePeriodCounts) {
   f.Work("burner", {f.log.Session(b, "burner")});
   EXPECT_EQ(f.Exposure().measured->value, cbor::Value(2));
   const int64_t start = Millis(test::kStart);
-  EXPECT_EQ(f.Exposure({.period = Period{start + kDay, start + 80 * kDay}}).measured->value, cbor::Value(1));
+  EXPECT_EQ(f.Exposure({.period = Period{start + kDay, start + 80 * kDay}}).measured->value,
+            cbor::Value(1));
 }
 
 // Gap.
 
 TEST(FirstSecondStageGap, SumsTimeAndCustodyLegs) {
-  TestLog log(test::PlanText(Declare("first-second-stage-gap", "{ km-max = 9100, time-max = \"P30D\", handovers = 1 }")));
+  TestLog log(test::PlanText(
+      Declare("first-second-stage-gap", "{ km-max = 9100, time-max = \"P30D\", handovers = 1 }")));
   log.Add(log.Visit("B-1", "burner", {"first-stage-write"}));
   log.At(kDay);
   log.Ship({"B-1"}, "taoyuan", "brno", 2 * kDay);
@@ -346,7 +358,8 @@ TEST(FirstSecondStageGap, ALockOnlyTheStationSawSaysSo) {
   TestLog log;
   log.Add(log.Visit("B-1", "burner", {"single-image-write"}));
   log.Add(log.Visit("B-1", "burner", {"first-stage-lock"}, {}, "station-log"));
-  EXPECT_TRUE(Says(log.Get("first-second-stage-gap").measured->notes, "only the station's log shows: 1"));
+  EXPECT_TRUE(
+      Says(log.Get("first-second-stage-gap").measured->notes, "only the station's log shows: 1"));
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ Result<std::optional<int64_t>> ReadTime(DerReader& r) {
   }
   int year = *f[0];
   if (year_digits == 2) year += year >= 50 ? 1900 : 2000;
-  const std::chrono::year_month_day day(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(*f[1])),
+  const std::chrono::year_month_day day(std::chrono::year(year),
+                                        std::chrono::month(static_cast<unsigned>(*f[1])),
                                         std::chrono::day(static_cast<unsigned>(*f[2])));
   if (!day.ok() || *f[3] > 23 || *f[4] > 59 || *f[5] > 59) {
     return Refused("der.value", "a time that no calendar has");
@@ -75,7 +76,8 @@ Result<EndEntity> ReadEndEntity(ByteView bytes) {
   BM_TRY(DerReader cert, whole.Enter());
   BM_CHECK(whole.End());
   BM_TRY(crypto::DerElement tbs_element, cert.Next());
-  if (tbs_element.tag != der::kSequence) return Refused("der.tag", "the signed part is no SEQUENCE");
+  if (tbs_element.tag != der::kSequence)
+    return Refused("der.tag", "the signed part is no SEQUENCE");
   out.tbs = tbs_element.whole;
   BM_CHECK(cert.Expect(der::kSequence));
   BM_TRY(out.signature, cert.BitStringOctets());

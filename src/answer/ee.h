@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device's certificate read by a strict walk over its DER: the few facts that a million of them are
-// checked for. Leaves out profiles and everything only a person reads (pki, crypto::Certificate).
+// A device's certificate read by a strict walk over its DER: the few facts that a million of them
+// are checked for. Leaves out profiles and everything only a person reads (pki,
+// crypto::Certificate).
 #pragma once
 
 #include <optional>
@@ -12,10 +13,10 @@ namespace birthmark::answer {
 
 // EndEntity views a certificate's octets, which must outlive it.
 struct EndEntity {
-  ByteView tbs;         // the signed part, whole
-  ByteView serial;      // big-endian, without the sign octet
-  ByteView issuer;      // the Name, whole
-  ByteView spki;        // whole
+  ByteView tbs;     // the signed part, whole
+  ByteView serial;  // big-endian, without the sign octet
+  ByteView issuer;  // the Name, whole
+  ByteView spki;    // whole
   ByteView signature;
   std::optional<ByteView> authority_key_id;
   std::optional<int64_t> not_after;  // milliseconds since 1970; absent for 99991231235959Z

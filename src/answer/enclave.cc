@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three initial-enclave questions: where the first anchor is, what checks the first stage, whether
-// the first stage is encrypted. From read-backs of units and the trial of a flipped bit.
+// The three initial-enclave questions: where the first anchor is, what checks the first stage,
+// whether the first stage is encrypted. From read-backs of units and the trial of a flipped bit.
 #include <fmt/format.h>
 
 #include <map>
@@ -65,8 +65,10 @@ AnchorReads CountAnchorReads(const Fold& f) {
 std::string_view Holds(plan::Form form) {
   switch (form) {
     case plan::Form::kKeyDigest:
-    case plan::Form::kDs: return "key-digest";
-    default: return "public-key";
+    case plan::Form::kDs:
+      return "key-digest";
+    default:
+      return "public-key";
   }
 }
 
@@ -170,15 +172,21 @@ Found InitialEnclavePrivacyKey(const Case& c) {
   const plan::Store* store = StoreOfStage(f.plan);
   const plan::Stage* stage = f.plan.FindStageKind(vocab::StageKind::kFirstStage);
   if (store != nullptr && vocab::IsInternal(store->kind)) {
-    found.not_applicable = fmt::format("the first stage is inside the processor ({})",
-                                       vocab::ToText(store->kind));
+    found.not_applicable =
+        fmt::format("the first stage is inside the processor ({})", vocab::ToText(store->kind));
     return found;
   }
   if (stage != nullptr) {
     switch (stage->encrypted) {
-      case plan::Encryption::kNo: found.implied = "no"; break;
-      case plan::Encryption::kSharedKey: found.implied = "yes-shared-key"; break;
-      case plan::Encryption::kPerDeviceKey: found.implied = "yes-per-device-key"; break;
+      case plan::Encryption::kNo:
+        found.implied = "no";
+        break;
+      case plan::Encryption::kSharedKey:
+        found.implied = "yes-shared-key";
+        break;
+      case plan::Encryption::kPerDeviceKey:
+        found.implied = "yes-per-device-key";
+        break;
     }
     found.implied_by = fmt::format("stage {}", stage->id);
   }
@@ -196,7 +204,8 @@ Found InitialEnclavePrivacyKey(const Case& c) {
   }
   for (const Unit& u : f.units) written += u.last_interval != kNone || u.stage_read;
   if (read == 0 || plain.empty()) {
-    found.why_not = read == 0 ? "no unit's first stage was read back" : "no first stage was released in this log";
+    found.why_not = read == 0 ? "no unit's first stage was read back"
+                              : "no first stage was released in this log";
     return found;
   }
   Measured m = Begin(c, "initial-enclave-privacy-key/1", std::move(refs));
@@ -204,7 +213,9 @@ Found InitialEnclavePrivacyKey(const Case& c) {
   if (equal > 0) {
     // One plain image on a unit's flash is enough: whoever has that flash reads it.
     m.value = "no";
-    if (equal < read) m.notes.push_back(fmt::format("units with something else than the plain image: {}", Few(read - equal)));
+    if (equal < read)
+      m.notes.push_back(
+          fmt::format("units with something else than the plain image: {}", Few(read - equal)));
   } else if (read >= 2 && f.stage_digests.size() == 1) {
     m.value = "yes-shared-key";
     m.notes.push_back("no unit holds the plain image; all hold the same octets");

@@ -75,8 +75,8 @@ std::optional<std::string> NoteOf(const plan::Declared& d) {
   return note.empty() ? std::nullopt : std::optional(note);
 }
 
-// Settle puts together what was declared and what was found. Declared and measured stand side by side; a
-// measured value is dropped in one case alone, when its owner withholds the answer.
+// Settle puts together what was declared and what was found. Declared and measured stand side by
+// side; a measured value is dropped in one case alone, when its owner withholds the answer.
 void Settle(const Fold& fold, const plan::Declared* d, Found found, Answer& a) {
   a.rounding = found.measured ? found.rounding : "exact";
   if (d != nullptr && d->state == vocab::AnswerState::kWithheld) {
@@ -100,7 +100,8 @@ void Settle(const Fold& fold, const plan::Declared* d, Found found, Answer& a) {
   }
   if (a.declared || a.measured) {
     a.state = "answered";
-    a.differs = a.declared && a.measured && Differ(a.question, a.declared->value, a.measured->value);
+    a.differs =
+        a.declared && a.measured && Differ(a.question, a.declared->value, a.measured->value);
     if (found.not_applicable) a.why = *found.not_applicable;
   } else if (found.not_applicable) {
     a.state = "not-applicable";
@@ -110,7 +111,8 @@ void Settle(const Fold& fold, const plan::Declared* d, Found found, Answer& a) {
     a.why = found.why_not;
   }
   // How many people recover a key is never told by us (5.3.1), declared or not.
-  if (a.question == vocab::ToText(Question::kPkiAnchorStorage) || a.question == vocab::ToText(Aspect::kKeep)) {
+  if (a.question == vocab::ToText(Question::kPkiAnchorStorage) ||
+      a.question == vocab::ToText(Aspect::kKeep)) {
     const std::string people = "the number of people it takes is withheld (5.3.1)";
     if (a.state == "not-answered" && a.question == vocab::ToText(Question::kPkiAnchorStorage)) {
       a.state = "withheld";
@@ -130,7 +132,8 @@ class Asking {
     for (const auto& [question, evaluate] : kQuestions) {
       const vocab::Subject kind = vocab::RowOf(question).subject;
       if (std::ranges::find(kinds, kind) == kinds.end()) continue;
-      for (const std::string& share_set : kind == vocab::Subject::kShareSet ? ShareSets(id) : std::vector{id}) {
+      for (const std::string& share_set :
+           kind == vocab::Subject::kShareSet ? ShareSets(id) : std::vector{id}) {
         Answer a;
         a.question = vocab::ToText(question);
         a.subject = vocab::ToText(kind);
@@ -168,7 +171,8 @@ class Asking {
       if (std::ranges::find(out, id) == out.end()) out.push_back(std::move(id));
     }
     // Sets with names of their own are asked about once, with the first identity PKI.
-    if (!out.empty() && fold_.plan.IdentityPki() != nullptr && fold_.plan.IdentityPki()->id != pki) return {};
+    if (!out.empty() && fold_.plan.IdentityPki() != nullptr && fold_.plan.IdentityPki()->id != pki)
+      return {};
     return out.empty() ? std::vector{pki} : out;
   }
 
@@ -199,10 +203,11 @@ Result<Evaluation> EvaluateAll(ledger::EventSource& source, const Options& optio
   Fold fold(options.product, {.check_all = options.check_all});
   // Stopping at a size is no failure; the source only knows failures.
   constexpr std::string_view kEnough = "answer.enough";
-  Status read = source.ForEach([&](uint64_t seq, const ledger::Event& event, ByteView raw) -> Status {
-    if (options.size && seq >= *options.size) return Refused(std::string(kEnough), "");
-    return fold.Take(seq, event, raw);
-  });
+  Status read =
+      source.ForEach([&](uint64_t seq, const ledger::Event& event, ByteView raw) -> Status {
+        if (options.size && seq >= *options.size) return Refused(std::string(kEnough), "");
+        return fold.Take(seq, event, raw);
+      });
   if (!read && read.error().code != kEnough) return std::unexpected(std::move(read).error());
   BM_CHECK(fold.Finish(options.head ? std::optional(options.head->root) : std::nullopt,
                        options.head ? options.head->size : options.size.value_or(0)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One evaluator a question and aspect. Each sets `measured`, and where the evidence says so the state
-// not-applicable; what the plan implies when nobody declared anything stands beside it. The rest of an
-// answer (declared, withheld, differs) is the same for all and done by evaluate.cc.
+// One evaluator a question and aspect. Each sets `measured`, and where the evidence says so the
+// state not-applicable; what the plan implies when nobody declared anything stands beside it. The
+// rest of an answer (declared, withheld, differs) is the same for all and done by evaluate.cc.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ namespace birthmark::answer {
 struct Case {
   const Fold& fold;
   Period period;
-  std::string id;   // of the PKI or anchor; empty for the device
+  std::string id;  // of the PKI or anchor; empty for the device
 };
 
 // Found is what an evaluator has to say.

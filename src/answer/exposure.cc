@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// first-stage-exposure. Our reading: a person is involved who, at a site and in the period, was signed on
-// at a station that writes or locks first stages, released a first stage used there, or made such a
-// station's credential. The largest site counts.
+// first-stage-exposure. Our reading: a person is involved who, at a site and in the period, was
+// signed on at a station that writes or locks first stages, released a first stage used there, or
+// made such a station's credential. The largest site counts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,10 +26,10 @@ struct Stretch {
 // Board is the state of working out one answer.
 struct Work {
   const Case& c;
-  std::set<uint32_t> stations;                           // first-stage stations that worked
-  std::map<uint32_t, std::set<std::string>> people;      // site -> pseudonyms
+  std::set<uint32_t> stations;                            // first-stage stations that worked
+  std::map<uint32_t, std::set<std::string>> people;       // site -> pseudonyms
   std::map<std::string, std::vector<Stretch>> stretches;  // pseudonym -> where it was signed on
-  std::set<uint32_t> person_sessions, station_sessions;  // names of sessions that verify
+  std::set<uint32_t> person_sessions, station_sessions;   // names of sessions that verify
   std::vector<Ref> refs;
   std::vector<std::string> exclusions, notes;
   uint64_t excluded = 0;
@@ -76,8 +76,8 @@ void CountSessions(Work& w) {
   }
 }
 
-// CountReleases adds those who released the first stages that were in use: all of the period and the
-// newest before it.
+// CountReleases adds those who released the first stages that were in use: all of the period and
+// the newest before it.
 void CountReleases(Work& w) {
   const Fold& f = w.c.fold;
   std::vector<const Row<ledger::ImageReleased>*> used;
@@ -116,7 +116,8 @@ void NoteShared(Work& w) {
     for (size_t i = 1; i < stretches.size(); ++i) {
       const Stretch &a = stretches[i - 1], &b = stretches[i];
       if (a.site != b.site && b.from < a.to) {
-        w.notes.push_back("lower bound: one credential was in use at two sites at once (shared log-in)");
+        w.notes.push_back(
+            "lower bound: one credential was in use at two sites at once (shared log-in)");
         return;
       }
     }
@@ -127,8 +128,15 @@ void NoteShared(Work& w) {
 
 Found FirstStageExposure(const Case& c) {
   const Fold& f = c.fold;
-  Work w{.c = c, .stations = {}, .people = {}, .stretches = {}, .person_sessions = {},
-         .station_sessions = {}, .refs = {}, .exclusions = {}, .notes = {}};
+  Work w{.c = c,
+         .stations = {},
+         .people = {},
+         .stretches = {},
+         .person_sessions = {},
+         .station_sessions = {},
+         .refs = {},
+         .exclusions = {},
+         .notes = {}};
   uint64_t visits = 0;
   for (const FirstStageVisit& v : f.first_stage_visits) {
     if (v.at < c.period.from || v.at > c.period.to) continue;
@@ -171,8 +179,9 @@ Found FirstStageExposure(const Case& c) {
       return station != nullptr && station->automated;
     });
     if (!automated || covered < visits) {
-      found.why_not = automated ? "some visits name no session that verifies"
-                                : "no person's session verifies, and the stations are not automated";
+      found.why_not = automated
+                          ? "some visits name no session that verifies"
+                          : "no person's session verifies, and the stations are not automated";
       return found;
     }
   } else if (covered < visits) {
@@ -183,7 +192,8 @@ Found FirstStageExposure(const Case& c) {
   }
   std::ranges::sort(w.notes);
   w.notes.erase(std::ranges::unique(w.notes).begin(), w.notes.end());
-  if (w.people.size() > 1) w.notes.push_back(fmt::format("the largest of {} sites", w.people.size()));
+  if (w.people.size() > 1)
+    w.notes.push_back(fmt::format("the largest of {} sites", w.people.size()));
   if (w.excluded > kMaxNamed) {
     w.exclusions.push_back(fmt::format("and {} sessions more", w.excluded - kMaxNamed));
   }

@@ -68,7 +68,8 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
   auto row = [&]<class B>(std::vector<Row<B>>& rows) -> Status {
     auto body = ledger::BodyOf<B>(e);
     if (!body) {
-      return std::unexpected(std::move(body).error().Context(fmt::format("event {} ({})", seq, e.type)));
+      return std::unexpected(
+          std::move(body).error().Context(fmt::format("event {} ({})", seq, e.type)));
     }
     rows.push_back({ref, e.at, e.actor, std::move(*body)});
     return {};
@@ -76,7 +77,8 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
   auto read = [&]<class B>(B& body) -> Status {
     auto b = ledger::BodyOf<B>(e);
     if (!b) {
-      return std::unexpected(std::move(b).error().Context(fmt::format("event {} ({})", seq, e.type)));
+      return std::unexpected(
+          std::move(b).error().Context(fmt::format("event {} ({})", seq, e.type)));
     }
     body = std::move(*b);
     return {};
@@ -104,8 +106,13 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
   if (e.type == ledger::CustodyLeg::kType) {
     ledger::CustodyLeg leg;
     BM_CHECK(read(leg));
-    Leg l{ref, names.Add(leg.from), names.Add(leg.to), leg.departed, leg.arrived,
-          leg.handover.has_value(), {}};
+    Leg l{ref,
+          names.Add(leg.from),
+          names.Add(leg.to),
+          leg.departed,
+          leg.arrived,
+          leg.handover.has_value(),
+          {}};
     for (const std::string& unit : leg.units) {
       if (OurUnit(unit)) l.units.push_back(UnitOf(unit));
     }
@@ -324,8 +331,9 @@ Status Fold::Finish(std::optional<Digest> root, uint64_t size) {
   }
   if (plans.empty()) {
     return Refused("answer.no-plan",
-                   product_.empty() ? "no plan was adopted in this log"
-                                    : fmt::format("no plan for product \"{}\" in this log", product_),
+                   product_.empty()
+                       ? "no plan was adopted in this log"
+                       : fmt::format("no plan for product \"{}\" in this log", product_),
                    "birthmark product list tells the products there are");
   }
   if (other_products_ && !product_named_) {
@@ -334,7 +342,8 @@ Status Fold::Finish(std::optional<Digest> root, uint64_t size) {
   }
   const ledger::PlanAdopted& newest = plans.back().body;
   if (crypto::Sha256(ByteView(newest.text)) != newest.digest) {
-    return Refused("answer.plan-digest", "the adopted plan's text does not have the digest it states");
+    return Refused("answer.plan-digest",
+                   "the adopted plan's text does not have the digest it states");
   }
   plan::Parsed parsed = plan::ParsePlan(AsText(newest.text));
   if (!parsed.plan || parsed.findings.HasErrors()) {

@@ -53,18 +53,18 @@ struct Row {
 struct Authority {
   Row<ledger::CaCreated> row;
   std::optional<crypto::Certificate> certificate;  // absent when it does not parse
-  std::string fault;      // why its path does not hold; empty: it does
+  std::string fault;                               // why its path does not hold; empty: it does
   uint32_t issuer = kNone;
-  int depth = 0;          // keys from the root to here, the root's being 1; 0 with a fault
-  uint32_t use = kNone;   // its key's row in Fold::uses
+  int depth = 0;         // keys from the root to here, the root's being 1; 0 with a fault
+  uint32_t use = kNone;  // its key's row in Fold::uses
 };
 
 // KeyUse is what one authority's key signed for devices, whatever certificates that key has had.
 struct KeyUse {
-  uint64_t count = 0;       // end-entity certificates issued
-  uint64_t unexpired = 0;   // of these, those that outlive the last event so far
-  uint64_t checked = 0;     // signatures checked
-  uint64_t faults = 0;      // that do not verify, or name another issuer or key
+  uint64_t count = 0;      // end-entity certificates issued
+  uint64_t unexpired = 0;  // of these, those that outlive the last event so far
+  uint64_t checked = 0;    // signatures checked
+  uint64_t faults = 0;     // that do not verify, or name another issuer or key
   int64_t first = 0, last = 0;
   std::vector<int64_t> ends;  // ends of those that do end, to count the unexpired at the end
   std::vector<Ref> refs;
@@ -84,10 +84,10 @@ struct Interval {
   int64_t written = 0;
   int64_t locked = 0;
   uint32_t unit = 0;
-  uint32_t previous = kNone;   // the unit's interval before
+  uint32_t previous = kNone;  // the unit's interval before
   uint32_t site_written = kNone, site_locked = kNone;
   bool closed = false;
-  bool proven = false;         // the lock was shown by a read-back, a refusal or a signed report
+  bool proven = false;  // the lock was shown by a read-back, a refusal or a signed report
 };
 
 // Unit is one device, as far as the questions about devices need it.
@@ -96,7 +96,7 @@ struct Unit {
   bool anchor_read = false, anchor_equal = false;  // the newest read-back of the boot anchor
   bool stage_read = false;
   bool scrapped = false;
-  uint32_t anchor_store = kNone;                   // what the read-back read: "fuse"
+  uint32_t anchor_store = kNone;  // what the read-back read: "fuse"
 };
 
 // Leg is a journey with its units as numbers.
@@ -110,8 +110,9 @@ struct Leg {
 
 // Limits on the work of a pass.
 struct FoldLimits {
-  uint64_t check_all = 100'000;  // device certificates whose signatures are all checked; then a sample
-  uint64_t sample = 128;         // one in so many after that
+  uint64_t check_all =
+      100'000;            // device certificates whose signatures are all checked; then a sample
+  uint64_t sample = 128;  // one in so many after that
 };
 
 // Fold takes events in order and is then what the evaluators read.
@@ -121,14 +122,16 @@ class Fold {
   explicit Fold(std::string product, FoldLimits limits = {})
       : product_(std::move(product)), limits_(limits), product_named_(!product_.empty()) {}
 
-  // Take adds one event. Errors: cbor.field-missing and cbor.field-type for a body that is not its type's.
+  // Take adds one event. Errors: cbor.field-missing and cbor.field-type for a body that is not its
+  // type's.
   Status Take(uint64_t seq, const ledger::Event& event, ByteView raw);
   // Finish reads the plan and closes what needs the end. Errors: answer.no-genesis, answer.no-plan,
   // answer.product-ambiguous, answer.plan-digest, answer.plan-unreadable.
   // `root` and `size`: the tree head a source with redacted leaves was verified against.
   Status Finish(std::optional<Digest> root = std::nullopt, uint64_t size = 0);
 
-  // Head names the prefix everything was worked out from; DigestOf hashes the leaf hashes of `refs`.
+  // Head names the prefix everything was worked out from; DigestOf hashes the leaf hashes of
+  // `refs`.
   Evidence Head(std::vector<Ref> refs) const;
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
@@ -161,10 +164,11 @@ class Fold {
   std::vector<Interval> intervals;
   std::vector<Leg> legs;
   std::vector<Ref> anchor_reads, stage_reads, gap_refs;
-  std::unordered_map<std::string, uint64_t> stage_digests;  // found digest of a first stage -> times
+  std::unordered_map<std::string, uint64_t>
+      stage_digests;                 // found digest of a first stage -> times
   uint64_t unplaced_identities = 0;  // issued by an authority the log does not have
   std::unordered_map<std::string, std::string> visit_sites;  // station -> site, as visits said
-  Names names;       // stations, sites, sessions, stores
+  Names names;                                               // stations, sites, sessions, stores
   Names unit_names;
 
  private:

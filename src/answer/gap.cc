@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// first-second-stage-gap. Our reading: the stretch from the first writing of a first stage to the lock on
-// it, in time and in the sum of the custody legs that began inside it. A unit reopened and locked again
-// counts with its longest stretch. Percentiles are by nearest rank.
+// first-second-stage-gap. Our reading: the stretch from the first writing of a first stage to the
+// lock on it, in time and in the sum of the custody legs that began inside it. A unit reopened and
+// locked again counts with its longest stretch. Percentiles are by nearest rank.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ double GreatCircle(const plan::Site& a, const plan::Site& b) {
   const double dlat = (b.latitude - a.latitude) * kDegree / 2;
   const double dlon = (b.longitude - a.longitude) * kDegree / 2;
   const double h = std::sin(dlat) * std::sin(dlat) + std::cos(a.latitude * kDegree) *
-                   std::cos(b.latitude * kDegree) * std::sin(dlon) * std::sin(dlon);
+                                                         std::cos(b.latitude * kDegree) *
+                                                         std::sin(dlon) * std::sin(dlon);
   return 2 * kRadius * std::asin(std::sqrt(std::min(1.0, h)));
 }
 
@@ -46,12 +47,15 @@ std::vector<Way> WaysOf(const Fold& f) {
   for (const Leg& leg : f.legs) legs.push_back(&leg);
   std::ranges::stable_sort(legs, {}, &Leg::departed);
   for (const Leg* leg : legs) {
-    const plan::Site *from = f.plan.FindSite(f.names.At(leg->from)), *to = f.plan.FindSite(f.names.At(leg->to));
+    const plan::Site *from = f.plan.FindSite(f.names.At(leg->from)),
+                     *to = f.plan.FindSite(f.names.At(leg->to));
     const double km = from != nullptr && to != nullptr ? GreatCircle(*from, *to) : 0;
     for (uint32_t unit : leg->units) {
       for (uint32_t i = f.units[unit].last_interval; i != kNone; i = f.intervals[i].previous) {
         const Interval& interval = f.intervals[i];
-        if (leg->departed < interval.written || (interval.closed && leg->departed >= interval.locked)) continue;
+        if (leg->departed < interval.written ||
+            (interval.closed && leg->departed >= interval.locked))
+          continue;
         Way& w = ways[i];
         w.km += km;
         w.handovers += leg->handover;
@@ -123,13 +127,18 @@ Found FirstSecondStageGap(const Case& c) {
     m.leans_on.push_back("plan: positions of sites");
   }
   m.value = Canonical(value);
-  if (unproven > 0) m.notes.push_back(fmt::format("units whose lock only the station's log shows: {}", Few(unproven)));
+  if (unproven > 0)
+    m.notes.push_back(
+        fmt::format("units whose lock only the station's log shows: {}", Few(unproven)));
   if (unproven == 0 && !times.empty()) m.notes.push_back("every lock was shown by the device");
   if (never > 0) m.notes.push_back("never locked includes units that had not come to the lock yet");
-  if (reopened > 0) m.notes.push_back(fmt::format("units written again after a lock: {}", Few(reopened)));
-  if (scrapped > 0) m.exclusions.push_back(fmt::format("scrapped before the lock: {}", Few(scrapped)));
+  if (reopened > 0)
+    m.notes.push_back(fmt::format("units written again after a lock: {}", Few(reopened)));
+  if (scrapped > 0)
+    m.exclusions.push_back(fmt::format("scrapped before the lock: {}", Few(scrapped)));
   if (unknown > 0) {
-    m.exclusions.push_back(fmt::format("distance not known, a journey without its custody leg: {}", Few(unknown)));
+    m.exclusions.push_back(
+        fmt::format("distance not known, a journey without its custody leg: {}", Few(unknown)));
   }
   m.population = Population{.of = Bucket(written), .counted = Bucket(times.size())};
   found.measured = std::move(m);

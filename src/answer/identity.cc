@@ -14,7 +14,8 @@ namespace {
 
 const plan::Pki* PkiOf(const Case& c) { return c.fold.plan.FindPki(c.id); }
 
-// Keys are the distinct keys of a PKI's authorities that issued to devices, with one authority of each.
+// Keys are the distinct keys of a PKI's authorities that issued to devices, with one authority of
+// each.
 struct IssuingKey {
   const Authority* authority;
   const KeyUse* use;
@@ -66,7 +67,8 @@ Found IdentityPkiLevel(const Case& c) {
     count += k.use->count;
     checked += k.use->checked;
     faults += k.use->faults;
-    if (k.use->count > k.use->faults) levels[k.authority->depth + 1] += k.use->count - k.use->faults;
+    if (k.use->count > k.use->faults)
+      levels[k.authority->depth + 1] += k.use->count - k.use->faults;
   }
   if (levels.empty()) {
     found.why_not = kNoneIssued;
@@ -77,17 +79,22 @@ Found IdentityPkiLevel(const Case& c) {
   for (const auto& [level, n] : levels) {
     m.notes.push_back(fmt::format("at level {}: {} certificates", level, Bucket(n)));
   }
-  m.notes.push_back(checked + faults >= count ? "every certificate's signature was checked"
-                                              : "all certificates' issuers and a sample of signatures were checked");
-  if (faults > 0) m.exclusions.push_back(fmt::format("certificates whose path does not hold: {}", Few(faults)));
+  m.notes.push_back(checked + faults >= count
+                        ? "every certificate's signature was checked"
+                        : "all certificates' issuers and a sample of signatures were checked");
+  if (faults > 0)
+    m.exclusions.push_back(fmt::format("certificates whose path does not hold: {}", Few(faults)));
   for (uint32_t i : f.AuthoritiesOf(pki)) {
     const Authority& a = f.authorities[i];
-    if (!a.fault.empty()) m.exclusions.push_back(fmt::format("authority {}: {}", a.row.body.id, a.fault));
+    if (!a.fault.empty())
+      m.exclusions.push_back(fmt::format("authority {}: {}", a.row.body.id, a.fault));
   }
   if (f.unplaced_identities > 0) {
-    m.exclusions.push_back(fmt::format("certificates of an authority not in the log: {}", Few(f.unplaced_identities)));
+    m.exclusions.push_back(
+        fmt::format("certificates of an authority not in the log: {}", Few(f.unplaced_identities)));
   }
-  m.population = Population{.of = Bucket(count), .counted = Bucket(count - std::min(faults, count))};
+  m.population =
+      Population{.of = Bucket(count), .counted = Bucket(count - std::min(faults, count))};
   found.measured = std::move(m);
   return found;
 }
@@ -111,11 +118,13 @@ Found IdentityTimeLimits(const Case& c) {
   int64_t longest = 0;
   uint64_t issuing = 0;
   for (const IssuingKey& k : keys) {
-    // The successor is the first key that began after this one's last certificate; keys of several sites
-    // issue side by side and do not follow one another.
-    auto next = std::ranges::find_if(keys, [&](const IssuingKey& o) { return o.use->first > k.use->last; });
+    // The successor is the first key that began after this one's last certificate; keys of several
+    // sites issue side by side and do not follow one another.
+    auto next =
+        std::ranges::find_if(keys, [&](const IssuingKey& o) { return o.use->first > k.use->last; });
     issuing += next == keys.end();
-    longest = std::max(longest, (next == keys.end() ? k.use->last : next->use->first) - k.use->first);
+    longest =
+        std::max(longest, (next == keys.end() ? k.use->last : next->use->first) - k.use->first);
   }
   Measured m = Begin(c, "identity-time-limits-per-subordinate/1", RefsOf(c, keys));
   m.value = FormatDuration(std::chrono::milliseconds(longest / 1000 * 1000));
@@ -162,9 +171,8 @@ Found IdentityAnchorStorage(const Case& c) {
   Found found;
   const Fold& f = c.fold;
   const std::vector<uint32_t> authorities = f.AuthoritiesOf(*PkiOf(c));
-  auto root = std::ranges::find_if(authorities, [&](uint32_t i) {
-    return f.authorities[i].depth == 1;
-  });
+  auto root =
+      std::ranges::find_if(authorities, [&](uint32_t i) { return f.authorities[i].depth == 1; });
   if (root == authorities.end()) {
     found.why_not = "the root is not in this log";
     return found;
@@ -172,8 +180,8 @@ Found IdentityAnchorStorage(const Case& c) {
   return RootStorage(c, f.authorities[*root], "identity-anchor-storage/1");
 }
 
-// Shares are made and counted inside sealed ceremonies; without one the open log can only say that the
-// key is not split.
+// Shares are made and counted inside sealed ceremonies; without one the open log can only say that
+// the key is not split.
 Found IdentitySplitExtra(const Case& c) {
   Found found;
   const plan::Pki* pki = PkiOf(c);

@@ -52,8 +52,9 @@ Json MeasuredToJson(const std::optional<Measured>& m) {
     return t ? Json(FormatTime(TimeFromMillis(*t))) : Json(nullptr);
   };
   out["period"] = {{"from", time(m->from)}, {"to", time(m->to)}};
-  out["population"] = m->population ? Json{{"counted", m->population->counted}, {"of", m->population->of}}
-                                    : Json(nullptr);
+  out["population"] = m->population
+                          ? Json{{"counted", m->population->counted}, {"of", m->population->of}}
+                          : Json(nullptr);
   out["exclusions"] = m->exclusions;
   out["leans-on"] = m->leans_on;
   out["notes"] = m->notes;
@@ -66,7 +67,8 @@ Json MeasuredToJson(const std::optional<Measured>& m) {
 std::string ToJson(const std::vector<Answer>& answers, vocab::Revision revision) {
   Json list = Json::array();
   for (const Answer& a : answers) {
-    Json one = {{"question", ShownName(a.question, revision)}, {"subject", a.subject}, {"state", a.state}};
+    Json one = {
+        {"question", ShownName(a.question, revision)}, {"subject", a.subject}, {"state", a.state}};
     one["why"] = Optional(a.why);
     one["declared"] = DeclaredToJson(a.declared);
     one["measured"] = MeasuredToJson(a.measured);
@@ -75,7 +77,8 @@ std::string ToJson(const std::vector<Answer>& answers, vocab::Revision revision)
     list.push_back(std::move(one));
   }
   const Json out = {{"revision", vocab::ToText(revision)}, {"answers", std::move(list)}};
-  // Hostile texts of a file may not be UTF-8; they are shown with replacement characters, not refused.
+  // Hostile texts of a file may not be UTF-8; they are shown with replacement characters, not
+  // refused.
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

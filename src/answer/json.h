@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers as JSON, the shape of `answer --json`. Source: docs/formats/answers.md, answer.schema.json.
+// Answers as JSON, the shape of `answer --json`. Source: docs/formats/answers.md,
+// answer.schema.json.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace birthmark::answer {
 
-// ToJson gives {"revision", "answers": […]} with questions under the revision's names; two spaces deep.
+// ToJson gives {"revision", "answers": […]} with questions under the revision's names; two spaces
+// deep.
 std::string ToJson(const std::vector<Answer>& answers, vocab::Revision revision);
 
 }  // namespace birthmark::answer

@@ -51,9 +51,13 @@ TEST(IdentityPkiLevel, ALevelTheEventStatesIsNotBelieved) {
   Ca root = log.MakeRoot("root", "identity");
   Ca sub = log.MakeSub("site-1", "identity", root, true, 2);
   // The event calls it level 7, the certificate's path says 2.
-  log.Add(ledger::CaCreated{.id = "site-1", .pki = "identity",
-                            .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
-                            .name = "site-1", .level = 7, .issuer = "root"});
+  log.Add(
+      ledger::CaCreated{.id = "site-1",
+                        .pki = "identity",
+                        .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
+                        .name = "site-1",
+                        .level = 7,
+                        .issuer = "root"});
   log.Device(sub, "B-1");
   EXPECT_EQ(log.Get("identity-pki-level", kIdentity).measured->value, cbor::Value(3));
 }
@@ -61,10 +65,15 @@ TEST(IdentityPkiLevel, ALevelTheEventStatesIsNotBelieved) {
 TEST(IdentityPkiLevel, ForgedCertificatesAndAuthoritiesAreExcluded) {
   TestLog log, other;
   Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
-  Ca foreign_root = other.MakeRoot("root", "identity"), foreign = other.MakeSub("site-2", "identity", foreign_root);
-  log.Add(ledger::CaCreated{.id = "site-2", .pki = "identity",
-                            .cert = Bytes(foreign.certificate.der().begin(), foreign.certificate.der().end()),
-                            .name = "site-2", .level = 2, .issuer = "root"});
+  Ca foreign_root = other.MakeRoot("root", "identity"),
+     foreign = other.MakeSub("site-2", "identity", foreign_root);
+  log.Add(ledger::CaCreated{
+      .id = "site-2",
+      .pki = "identity",
+      .cert = Bytes(foreign.certificate.der().begin(), foreign.certificate.der().end()),
+      .name = "site-2",
+      .level = 2,
+      .issuer = "root"});
   log.Device(sub, "B-1");
   log.Device(sub, "B-2", true);
   Answer a = log.Get("identity-pki-level", kIdentity);
@@ -77,16 +86,21 @@ TEST(IdentityPkiLevel, ACertificateThatIsNotTheEventsKeyIsExcluded) {
   TestLog log;
   Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
   log.Device(sub, "B-1");
-  log.Add(ledger::IdentityIssued{.ca = "site-1", .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
-                                 .slot = "idevid", .unit = "bulb/B-2"});
-  EXPECT_TRUE(Says(log.Get("identity-pki-level", kIdentity).measured->exclusions, "does not hold: 1"));
+  log.Add(ledger::IdentityIssued{
+      .ca = "site-1",
+      .cert = Bytes(sub.certificate.der().begin(), sub.certificate.der().end()),
+      .slot = "idevid",
+      .unit = "bulb/B-2"});
+  EXPECT_TRUE(
+      Says(log.Get("identity-pki-level", kIdentity).measured->exclusions, "does not hold: 1"));
 }
 
 TEST(IdentityPkiLevel, BeyondTheLimitSignaturesAreSampled) {
   TestLog log;
   Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
   for (int i = 0; i < 4; ++i) log.Device(sub, "B-" + std::to_string(i));
-  EXPECT_TRUE(Says(log.Get("identity-pki-level", kIdentity, {.check_all = 1}).measured->notes, "sample"));
+  EXPECT_TRUE(
+      Says(log.Get("identity-pki-level", kIdentity, {.check_all = 1}).measured->notes, "sample"));
 }
 
 TEST(IdentityTimeLimits, IsFromFirstIssueToTheSuccessorsFirst) {
@@ -114,9 +128,13 @@ TEST(IdentityTimeLimits, TheSameKeyCertifiedAgainIsNoSuccessor) {
   Ca one = log.MakeSub("site-1", "identity", root);
   log.Device(one, "B-1");
   log.At(20 * kDay);
-  log.Add(ledger::CaCreated{.id = "site-1b", .pki = "identity",
-                            .cert = Bytes(one.certificate.der().begin(), one.certificate.der().end()),
-                            .name = "site-1", .level = 2, .issuer = "root"});
+  log.Add(
+      ledger::CaCreated{.id = "site-1b",
+                        .pki = "identity",
+                        .cert = Bytes(one.certificate.der().begin(), one.certificate.der().end()),
+                        .name = "site-1",
+                        .level = 2,
+                        .issuer = "root"});
   one.id = "site-1b";
   log.Device(one, "B-2");
   Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
@@ -147,7 +165,8 @@ TEST(IdentityAnchorStorage, OfflineShowsInCarriedRequests) {
   EXPECT_EQ(*a.measured->value.Find("online"), cbor::Value(false));
   EXPECT_EQ(*a.measured->value.Find("days-used"), cbor::Value(2));
   log.MakeSub("site-2", "identity", root, false);
-  EXPECT_EQ(*log.Get("identity-anchor-storage", kIdentity).measured->value.Find("online"), cbor::Value(true));
+  EXPECT_EQ(*log.Get("identity-anchor-storage", kIdentity).measured->value.Find("online"),
+            cbor::Value(true));
 }
 
 TEST(IdentitySplit, ARootThatIsNotSplitIsNotApplicable) {
@@ -179,20 +198,29 @@ void Try(TestLog& log, const std::string& anchor, const std::vector<Object>& obj
   std::vector<cbor::Value> results;
   for (const Object& o : objects) {
     anchors::TrialResult r;
-    r.spec = {.id = fmt::format("{}/{}-{}-{}", anchor, ToText(o.varies), o.level, o.algorithm), .level = o.level,
-              .anchor = anchor, .varies = o.varies, .tampered = o.varies == Varies::kSignature,
-              .algorithm = o.algorithm, .right_key = o.varies != Varies::kAnchorKey};
+    r.spec = {.id = fmt::format("{}/{}-{}-{}", anchor, ToText(o.varies), o.level, o.algorithm),
+              .level = o.level,
+              .anchor = anchor,
+              .varies = o.varies,
+              .tampered = o.varies == Varies::kSignature,
+              .algorithm = o.algorithm,
+              .right_key = o.varies != Varies::kAnchorKey};
     r.accepted = o.accepted;
     results.push_back(cbor::ToValue(r));
   }
-  log.Add(ledger::TrialsRun{.unit = "bulb/B-0", .anchor = anchor, .results = results, .verifier = "core 1"});
+  log.Add(ledger::TrialsRun{
+      .unit = "bulb/B-0", .anchor = anchor, .results = results, .verifier = "core 1"});
 }
 
 std::vector<Object> GoodTrials() {
-  return {{Varies::kNothing, 2, "ecdsa-p256-sha256", true},  {Varies::kLevel, 1, "ecdsa-p256-sha256", false},
-          {Varies::kLevel, 3, "ecdsa-p256-sha256", false},   {Varies::kAlgorithm, 2, "rsa-2048-pkcs1-sha1", false},
-          {Varies::kAlgorithm, 2, "ecdsa-p384-sha384", true}, {Varies::kEku, 2, "ecdsa-p256-sha256", false},
-          {Varies::kSubject, 2, "ecdsa-p256-sha256", true},  {Varies::kSignature, 2, "ecdsa-p256-sha256", false},
+  return {{Varies::kNothing, 2, "ecdsa-p256-sha256", true},
+          {Varies::kLevel, 1, "ecdsa-p256-sha256", false},
+          {Varies::kLevel, 3, "ecdsa-p256-sha256", false},
+          {Varies::kAlgorithm, 2, "rsa-2048-pkcs1-sha1", false},
+          {Varies::kAlgorithm, 2, "ecdsa-p384-sha384", true},
+          {Varies::kEku, 2, "ecdsa-p256-sha256", false},
+          {Varies::kSubject, 2, "ecdsa-p256-sha256", true},
+          {Varies::kSignature, 2, "ecdsa-p256-sha256", false},
           {Varies::kAnchorKey, 2, "ecdsa-p256-sha256", false}};
 }
 
@@ -239,23 +267,29 @@ TEST(PkiLifespan, IsTheDatesOfTheFile) {
   EXPECT_EQ(*a.measured->value.Find("not-before"), cbor::Value("2020-09-13"));
   EXPECT_EQ(*a.measured->value.Find("not-after"), cbor::Value("2033-05-18"));
   EXPECT_TRUE(Says(a.measured->notes, "2 anchors, the first ends on 2030-03-17"));
-  log.Add(ledger::AnchorRead{.kind = "first-boot", .facts = cbor::ToValue(anchors::AnchorFacts{.entries = {{}}}), .anchor = "boot"});
-  EXPECT_EQ(*log.Get("pki-lifespan", "anchor:boot").measured->value.Find("dates"), cbor::Value(false));
+  log.Add(ledger::AnchorRead{.kind = "first-boot",
+                             .facts = cbor::ToValue(anchors::AnchorFacts{.entries = {{}}}),
+                             .anchor = "boot"});
+  EXPECT_EQ(*log.Get("pki-lifespan", "anchor:boot").measured->value.Find("dates"),
+            cbor::Value(false));
   // The fuses hold a digest: the dates of the certificate on file never reach the device.
-  log.Add(ledger::AnchorRead{.kind = "first-boot", .facts = cbor::ToValue(facts), .anchor = "boot"});
+  log.Add(
+      ledger::AnchorRead{.kind = "first-boot", .facts = cbor::ToValue(facts), .anchor = "boot"});
   Answer boot = log.Get("pki-lifespan", "anchor:boot");
   EXPECT_EQ(*boot.measured->value.Find("dates"), cbor::Value(false));
   EXPECT_EQ(boot.measured->value.Find("not-after"), nullptr);
 }
 
 TEST(PkiBreadth, CountsUnexpiredSignersAndNeverDiffers) {
-  TestLog log(test::PlanText("[[declared]]\nquestion = \"pki-breadth\"\nsubject = \"anchor:boot\"\nvalue = 3\n"
-                             "role = \"tester\"\ndate = 2026-11-01\n"));
+  TestLog log(test::PlanText(
+      "[[declared]]\nquestion = \"pki-breadth\"\nsubject = \"anchor:boot\"\nvalue = 3\n"
+      "role = \"tester\"\ndate = 2026-11-01\n"));
   Ca root = log.MakeRoot("boot-root", "boot-pki");
   EXPECT_FALSE(log.Get("pki-breadth", "anchor:boot").measured);
   test::Person signer = log.MakePerson(root, "signer-1");  // 90 days
   log.Add(ledger::SignerCertified{
-      .key = "boot-pki-ee", .pki = "boot-pki",
+      .key = "boot-pki-ee",
+      .pki = "boot-pki",
       .chain = {Bytes(signer.certificate.der().begin(), signer.certificate.der().end())}});
   Answer a = log.Get("pki-breadth", "anchor:boot");
   ASSERT_TRUE(a.measured);
@@ -272,7 +306,8 @@ TEST(PkiAnchorStorage, AThirdPartysIsDeclaredAsTheirs) {
   Answer a = log.Get("pki-anchor-storage", "anchor:webpki");
   ASSERT_TRUE(a.declared);
   EXPECT_EQ(*a.declared->value.Find("class"), cbor::Value("third-party"));
-  EXPECT_NE(a.declared->value.Find("description")->AsText()->find("https://cps.example/"), std::string::npos);
+  EXPECT_NE(a.declared->value.Find("description")->AsText()->find("https://cps.example/"),
+            std::string::npos);
   EXPECT_FALSE(a.measured);
 }
 
@@ -281,7 +316,8 @@ TEST(Aspects, FollowFromTheSuperiorArtifactAndAreDeclared) {
   EXPECT_EQ(log.Get("replace", "anchor:boot").declared->value, cbor::Value("no"));
   Answer a = log.Get("replace", "anchor:update");  // in the first stage, which boot verifies
   EXPECT_NE(a.declared->note->find("store:nor-first"), std::string::npos) << *a.declared->note;
-  EXPECT_TRUE(log.Get("replace", "anchor:webpki").declared->value.AsText()->starts_with("by:update"));
+  EXPECT_TRUE(
+      log.Get("replace", "anchor:webpki").declared->value.AsText()->starts_with("by:update"));
   EXPECT_EQ(log.Get("keep", "anchor:boot").declared->value, cbor::Value("boot desk"));
 }
 

@@ -14,23 +14,28 @@ namespace {
 // kMaxPrefixes bounds how often a hostile disclosure can make us read the log.
 constexpr size_t kMaxPrefixes = 4;
 
-bool SameMembers(const Measured& a, const Measured& b) { return cbor::ToCbor(a) == cbor::ToCbor(b); }
+bool SameMembers(const Measured& a, const Measured& b) {
+  return cbor::ToCbor(a) == cbor::ToCbor(b);
+}
 
 // WhatDiffers names the first members that are not equal, in the order a person asks about them.
-std::string WhatDiffers(const std::string& question, const Measured& disclosed, const Measured& ours) {
+std::string WhatDiffers(const std::string& question, const Measured& disclosed,
+                        const Measured& ours) {
   std::string out;
   auto add = [&](std::string what) {
     if (!out.empty()) out += "; ";
     out += what;
   };
   if (!(cbor::Encode(disclosed.value) == cbor::Encode(ours.value))) {
-    add(fmt::format("value: {}, disclosed {}", Describe(question, ours.value), Describe(question, disclosed.value)));
+    add(fmt::format("value: {}, disclosed {}", Describe(question, ours.value),
+                    Describe(question, disclosed.value)));
   }
   if (disclosed.method != ours.method) {
     add(fmt::format("method: {}, disclosed {}", ours.method, disclosed.method));
   }
   if (disclosed.evidence.origin != ours.evidence.origin) add("evidence: of another log");
-  if (disclosed.evidence.root != ours.evidence.root) add("evidence: another root over the same number of events");
+  if (disclosed.evidence.root != ours.evidence.root)
+    add("evidence: another root over the same number of events");
   if (disclosed.evidence.events != ours.evidence.events) add("evidence: other events were used");
   if (disclosed.from != ours.from || disclosed.to != ours.to) add("period");
   if (disclosed.population.has_value() != ours.population.has_value() ||
@@ -58,13 +63,15 @@ Recomputed Compare(const Answer& disclosed, const Evaluation& ours) {
   const Answer* mine = Find(ours.answers, disclosed);
   if (mine == nullptr || !mine->measured) {
     r.outcome = ours.complete && mine != nullptr ? Outcome::kDiffers : Outcome::kNotInBundle;
-    r.what = mine == nullptr ? "the bundle's plan has no such subject"
-                             : fmt::format("nothing measured: {}", mine->why.value_or("no evidence"));
+    r.what = mine == nullptr
+                 ? "the bundle's plan has no such subject"
+                 : fmt::format("nothing measured: {}", mine->why.value_or("no evidence"));
     return r;
   }
   if (SameMembers(*disclosed.measured, *mine->measured)) return r;
   r.what = WhatDiffers(disclosed.question, *disclosed.measured, *mine->measured);
-  // With events missing, other evidence is the missing events' doing, and so is all that follows from it.
+  // With events missing, other evidence is the missing events' doing, and so is all that follows
+  // from it.
   const bool other_events = disclosed.measured->evidence.events != mine->measured->evidence.events;
   r.outcome = !ours.complete && other_events ? Outcome::kNotInBundle : Outcome::kDiffers;
   return r;
@@ -74,10 +81,14 @@ Recomputed Compare(const Answer& disclosed, const Evaluation& ours) {
 
 std::string_view ToText(Outcome o) {
   switch (o) {
-    case Outcome::kSame: return "same";
-    case Outcome::kDiffers: return "differs";
-    case Outcome::kNotInBundle: return "not-in-bundle";
-    case Outcome::kAttested: return "attested";
+    case Outcome::kSame:
+      return "same";
+    case Outcome::kDiffers:
+      return "differs";
+    case Outcome::kNotInBundle:
+      return "not-in-bundle";
+    case Outcome::kAttested:
+      return "attested";
   }
   return "";
 }
@@ -89,15 +100,17 @@ Result<std::vector<Recomputed>> Recompute(ledger::EventSource& bundle,
   for (const Answer& a : disclosed) {
     if (!a.measured) continue;
     if (a.measured->basis == "attested") {
-      out.push_back({a.question, a.subject, Outcome::kAttested, "computed inside a sealed ceremony"});
+      out.push_back(
+          {a.question, a.subject, Outcome::kAttested, "computed inside a sealed ceremony"});
       continue;
     }
     const uint64_t size = a.measured->evidence.size;
     auto it = by_size.find(size);
     if (it == by_size.end()) {
       if (by_size.size() == kMaxPrefixes) {
-        return Refused("answer.too-many-prefixes",
-                       fmt::format("the answers speak of more than {} sizes of the log", kMaxPrefixes));
+        return Refused(
+            "answer.too-many-prefixes",
+            fmt::format("the answers speak of more than {} sizes of the log", kMaxPrefixes));
       }
       Options one = options;
       one.size = size;

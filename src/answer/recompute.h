@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Working a disclosure's measured answers out again from a bundle of the log, byte for byte. Leaves out
-// whether the bundle and the disclosure are signed (ledger, disclose).
+// Working a disclosure's measured answers out again from a bundle of the log, byte for byte. Leaves
+// out whether the bundle and the disclosure are signed (ledger, disclose).
 #pragma once
 
 #include <string>
@@ -24,13 +24,14 @@ struct Recomputed {
   std::string question;
   std::string subject;
   Outcome outcome = Outcome::kSame;
-  std::string what;  // which members differ: "value: 3, disclosed 2"; "evidence: other events were used"
+  std::string
+      what;  // which members differ: "value: 3, disclosed 2"; "evidence: other events were used"
 };
 
-// Recompute compares each measured answer of `disclosed` with the one the bundle gives over the same
-// prefix of the log. `options` has the disclosure's product and period; its size is taken from each
-// answer. Answers with nothing measured are not listed.
-// Errors: those of EvaluateAll; answer.too-many-prefixes.
+// Recompute compares each measured answer of `disclosed` with the one the bundle gives over the
+// same prefix of the log. `options` has the disclosure's product and period; its size is taken from
+// each answer. Answers with nothing measured are not listed. Errors: those of EvaluateAll;
+// answer.too-many-prefixes.
 Result<std::vector<Recomputed>> Recompute(ledger::EventSource& bundle,
                                           const std::vector<Answer>& disclosed, Options options);
 

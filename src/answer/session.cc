@@ -31,7 +31,8 @@ Result<crypto::Certificate> Signer(const cbor::CoseSign1& message) {
   return crypto::Certificate::FromDer(message.headers.x5chain.front());
 }
 
-Status CheckPath(const Fold& fold, const crypto::Certificate& leaf, int64_t at, std::vector<Ref>& refs) {
+Status CheckPath(const Fold& fold, const crypto::Certificate& leaf, int64_t at,
+                 std::vector<Ref>& refs) {
   std::vector<crypto::Certificate> roots, others;
   for (const Authority& a : fold.authorities) {
     if (a.row.body.pki != "operations" || !a.fault.empty()) continue;
@@ -50,8 +51,8 @@ Presence CheckSession(const Fold& fold, uint32_t session) {
   p.session = session;
   p.refs.push_back(row.ref);
   p.pseudonym = row.body.pseudonym;
-  // Reasons are told in words of our own: they are part of a measured answer, which another version of a
-  // library must give to the same octets.
+  // Reasons are told in words of our own: they are part of a measured answer, which another version
+  // of a library must give to the same octets.
   auto fault = [&](std::string why) {
     p.fault = std::move(why);
     return p;
@@ -75,7 +76,8 @@ Presence CheckSession(const Fold& fold, uint32_t session) {
   for (const auto& credential : fold.credentials) {
     const ledger::CredentialIssued& c = credential.body;
     if (!std::ranges::equal(ByteView(c.cert), signer->der())) continue;
-    if (c.pseudonym != row.body.pseudonym) return fault("its credential was issued to somebody else");
+    if (c.pseudonym != row.body.pseudonym)
+      return fault("its credential was issued to somebody else");
     p.refs.push_back(credential.ref);
     p.person = c.kind == "person";
     return p;

@@ -20,8 +20,8 @@ const Row<ledger::KeyCreated>* KeyRow(const Fold& f, const Authority& a) {
   return nullptr;
 }
 
-// ClassOf is vocab's word for a store's scheme. A PKCS #11 module may be anything from a program to a
-// rack, and says so of itself only in words.
+// ClassOf is vocab's word for a store's scheme. A PKCS #11 module may be anything from a program to
+// a rack, and says so of itself only in words.
 std::string_view ClassOf(std::string_view scheme) {
   if (scheme == "file") return "software";
   if (scheme == "tpm2") return "tpm";
@@ -80,7 +80,8 @@ Found RootStorage(const Case& c, const Authority& root, std::string method) {
   }
   uint64_t below = 0, carried = 0;
   for (const Authority& a : f.authorities) {
-    if (&a == &root || a.row.body.issuer != root.row.body.id || a.row.body.pki != root.row.body.pki) continue;
+    if (&a == &root || a.row.body.issuer != root.row.body.id || a.row.body.pki != root.row.body.pki)
+      continue;
     ++below;
     refs.push_back(a.row.ref);
     bool signed_away = false;
@@ -104,7 +105,8 @@ Found RootStorage(const Case& c, const Authority& root, std::string method) {
   if (below > 0) value.emplace_back("online", carried < below);
   m.value = Canonical(value);
   m.notes.push_back("store and facts as the key store reported when the key was made");
-  if (below > 0 && carried == below) m.notes.push_back("every certificate under it came by a carried request");
+  if (below > 0 && carried == below)
+    m.notes.push_back("every certificate under it came by a carried request");
   Found found;
   found.measured = std::move(m);
   return found;

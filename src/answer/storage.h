@@ -10,8 +10,8 @@ namespace birthmark::answer {
 
 // KeyOf is the event that made an authority's key; null when the key was made elsewhere.
 const ledger::KeyCreated* KeyOf(const Fold& fold, const Authority& authority);
-// RootStorage answers for a root: class of its store, the module's own facts, whether each certificate
-// under it came by a carried request, and the days of the period on which it signed.
+// RootStorage answers for a root: class of its store, the module's own facts, whether each
+// certificate under it came by a carried request, and the days of the period on which it signed.
 Found RootStorage(const Case& c, const Authority& root, std::string method);
 // KeyStorage answers for a bare key, of which only the store and its facts are known.
 Found KeyStorage(const Case& c, const Row<ledger::KeyCreated>& key, std::string method);

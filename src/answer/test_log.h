@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small factory's log in memory, with real keys, certificates and proofs, for the tests of this room.
-// Tests only.
+// A small factory's log in memory, with real keys, certificates and proofs, for the tests of this
+// room. Tests only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +24,8 @@ namespace birthmark::answer::test {
 using crypto::SoftwareSigner;
 
 inline const Time kStart = *ParseTime("2026-11-01T08:00:00Z");
-inline constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
+inline constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
+                         kDay = 24 * kHour;
 inline constexpr const char* kWorkspace = "0193-test-workspace";
 
 // PlanText is a plan of two sites; `more` is appended to it.
@@ -209,10 +210,14 @@ struct Person {
 class TestLog : public ledger::EventSource {
  public:
   // A log with genesis and plan; `plan` empty: PlanText().
-  explicit TestLog(std::string plan = "") : plan_text_(plan.empty() ? PlanText() : std::move(plan)) {
-    Add(ledger::Genesis{.origin = "acme/factory", .program = "test", .workspace = kWorkspace,
+  explicit TestLog(std::string plan = "")
+      : plan_text_(plan.empty() ? PlanText() : std::move(plan)) {
+    Add(ledger::Genesis{.origin = "acme/factory",
+                        .program = "test",
+                        .workspace = kWorkspace,
                         .manufacturer = "Acme"});
-    Add(ledger::PlanAdopted{.text = ToBytes(plan_text_), .digest = crypto::Sha256(AsBytes(plan_text_)),
+    Add(ledger::PlanAdopted{.text = ToBytes(plan_text_),
+                            .digest = crypto::Sha256(AsBytes(plan_text_)),
                             .product = "bulb"});
   }
 
@@ -241,8 +246,12 @@ class TestLog : public ledger::EventSource {
 
   Ca MakeRoot(const std::string& id, const std::string& pki, std::string store = "file") {
     Ca ca{id, Key(), {}, nullptr};
-    Add(ledger::KeyCreated{.id = id, .spki = ca.key->public_key().spki_digest(), .facts = {.local = true},
-                           .store = std::move(store), .offline = true, .purpose = "ca",
+    Add(ledger::KeyCreated{.id = id,
+                           .spki = ca.key->public_key().spki_digest(),
+                           .facts = {.local = true},
+                           .store = std::move(store),
+                           .offline = true,
+                           .purpose = "ca",
                            .algorithm = "ecdsa-p256"});
     ca.certificate = *pki::SelfSign(*ca.key, pki::RootProfile(), pki::RehearsalMarks(), Stamp(),
                                     {.subject = *pki::Name::Make({{"CN", id}}), .path_len = 4});
@@ -256,63 +265,92 @@ class TestLog : public ledger::EventSource {
       Add(ledger::RequestCarried{.ca = id, .action = "exported"});
       Add(ledger::RequestCarried{.ca = id, .action = "signed"});
     }
-    ca.certificate = *pki::Issue(*above.issuer, pki::SubordinateProfile(), pki::RehearsalMarks(), Stamp(),
-                                 {.subject = *pki::Name::Make({{"CN", id}}), .key = ca.key->public_key(),
-                                  .path_len = static_cast<int>(4 - level)});
+    ca.certificate =
+        *pki::Issue(*above.issuer, pki::SubordinateProfile(), pki::RehearsalMarks(), Stamp(),
+                    {.subject = *pki::Name::Make({{"CN", id}}),
+                     .key = ca.key->public_key(),
+                     .path_len = static_cast<int>(4 - level)});
     Record(ca, pki, above.id, level);
     return ca;
   }
   // Device issues one certificate; `forge` signs it with a key that is not the authority's.
   void Device(const Ca& ca, const std::string& unit, bool forge = false) {
     auto key = Key();
-    auto certificate = *pki::Issue(*ca.issuer, pki::IDevIdProfile(), pki::RehearsalMarks(), Stamp(),
-                                   {.subject = *pki::Name::Make({{"O", "Acme"}, {"serialNumber", unit}}),
-                                    .key = key->public_key(),
-                                    .hardware = pki::HardwareModule{"1.3.6.1.4.1.32473.1.1", ToBytes(unit)}});
+    auto certificate =
+        *pki::Issue(*ca.issuer, pki::IDevIdProfile(), pki::RehearsalMarks(), Stamp(),
+                    {.subject = *pki::Name::Make({{"O", "Acme"}, {"serialNumber", unit}}),
+                     .key = key->public_key(),
+                     .hardware = pki::HardwareModule{"1.3.6.1.4.1.32473.1.1", ToBytes(unit)}});
     Bytes der(certificate.der().begin(), certificate.der().end());
     if (forge) der[der.size() - 5] ^= 1;
-    Add(ledger::IdentityIssued{.ca = ca.id, .cert = der, .slot = "idevid",
-                               .spki = key->public_key().spki_digest(), .unit = "bulb/" + unit,
-                               .proof = "csr-signature", .serial = certificate.serial(), .method = "avocado"});
+    Add(ledger::IdentityIssued{.ca = ca.id,
+                               .cert = der,
+                               .slot = "idevid",
+                               .spki = key->public_key().spki_digest(),
+                               .unit = "bulb/" + unit,
+                               .proof = "csr-signature",
+                               .serial = certificate.serial(),
+                               .method = "avocado"});
   }
-  Person MakePerson(const Ca& operations, const std::string& pseudonym, const std::string& kind = "person",
-                    const std::string& actor = "birthmark") {
+  Person MakePerson(const Ca& operations, const std::string& pseudonym,
+                    const std::string& kind = "person", const std::string& actor = "birthmark") {
     Person p{pseudonym, Key(), {}};
     const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
     p.certificate = *pki::Issue(*operations.issuer, profile, pki::RehearsalMarks(), Stamp(),
-                                {.subject = *pki::Name::Make({{"CN", pseudonym}}), .key = p.key->public_key(),
+                                {.subject = *pki::Name::Make({{"CN", pseudonym}}),
+                                 .key = p.key->public_key(),
                                  .not_after = now_ + std::chrono::days(90)});
-    Add(ledger::CredentialIssued{.cert = Bytes(p.certificate.der().begin(), p.certificate.der().end()),
-                                 .kind = kind, .role = kind == "station" ? "station" : "operator",
+    Add(ledger::CredentialIssued{.cert =
+                                     Bytes(p.certificate.der().begin(), p.certificate.der().end()),
+                                 .kind = kind,
+                                 .role = kind == "station" ? "station" : "operator",
                                  .pseudonym = pseudonym},
         actor);
     return p;
   }
   // Session opens one. `spoil` may change the event after its proof was made.
-  std::string Session(const Person& p, const std::string& station, const std::string& role = "operator",
+  std::string Session(const Person& p, const std::string& station,
+                      const std::string& role = "operator",
                       const std::function<void(ledger::SessionOpened&)>& spoil = {}) {
-    cbor::Map statement = {{"at", Millis(now_)}, {"role", role}, {"station", station}, {"workspace", kWorkspace}};
+    cbor::Map statement = {
+        {"at", Millis(now_)}, {"role", role}, {"station", station}, {"workspace", kWorkspace}};
     cbor::CoseSigning what;
     what.headers.x5chain = {Bytes(p.certificate.der().begin(), p.certificate.der().end())};
     auto message = *cbor::SignCose(what, cbor::Encode(statement), *p.key);
-    ledger::SessionOpened body{.id = "session-" + std::to_string(++sessions_), .proof = cbor::EncodeCose(message),
-                               .role = role, .station = station, .pseudonym = p.pseudonym};
+    ledger::SessionOpened body{.id = "session-" + std::to_string(++sessions_),
+                               .proof = cbor::EncodeCose(message),
+                               .role = role,
+                               .station = station,
+                               .pseudonym = p.pseudonym};
     if (spoil) spoil(body);
     Add(body);
     return body.id;
   }
   // Visit is one station's work on a unit: these steps, all done now with this proof.
-  ledger::UnitVisit Visit(const std::string& unit, const std::string& station, std::vector<std::string> steps,
-                          std::vector<std::string> sessions = {}, const std::string& proof = "read-back") {
-    ledger::UnitVisit v{.id = "visit", .site = station == "burner" ? "taoyuan" : "brno", .unit = "bulb/" + unit,
-                        .steps = {}, .result = "good", .station = station, .sessions = std::move(sessions)};
-    for (std::string& s : steps) v.steps.push_back({.at = Millis(now_), .step = std::move(s), .proof = proof, .outcome = "done"});
+  ledger::UnitVisit Visit(const std::string& unit, const std::string& station,
+                          std::vector<std::string> steps, std::vector<std::string> sessions = {},
+                          const std::string& proof = "read-back") {
+    ledger::UnitVisit v{.id = "visit",
+                        .site = station == "burner" ? "taoyuan" : "brno",
+                        .unit = "bulb/" + unit,
+                        .steps = {},
+                        .result = "good",
+                        .station = station,
+                        .sessions = std::move(sessions)};
+    for (std::string& s : steps)
+      v.steps.push_back(
+          {.at = Millis(now_), .step = std::move(s), .proof = proof, .outcome = "done"});
     return v;
   }
-  void Ship(std::vector<std::string> units, const std::string& from, const std::string& to, int64_t ms) {
+  void Ship(std::vector<std::string> units, const std::string& from, const std::string& to,
+            int64_t ms) {
     for (std::string& u : units) u = "bulb/" + u;
-    Add(ledger::CustodyLeg{.to = to, .from = from, .units = std::move(units), .arrived = Millis(now_) + ms,
-                           .departed = Millis(now_), .handover = "forwarder"});
+    Add(ledger::CustodyLeg{.to = to,
+                           .from = from,
+                           .units = std::move(units),
+                           .arrived = Millis(now_) + ms,
+                           .departed = Millis(now_),
+                           .handover = "forwarder"});
   }
 
   std::vector<Answer> Answers(Options options = {}) {
@@ -320,7 +358,8 @@ class TestLog : public ledger::EventSource {
     EXPECT_TRUE(answers) << (answers ? "" : answers.error().ToString());
     return answers ? std::move(*answers) : std::vector<Answer>();
   }
-  Answer Get(const std::string& question, const std::string& subject = "device", Options options = {}) {
+  Answer Get(const std::string& question, const std::string& subject = "device",
+             Options options = {}) {
     for (Answer& a : Answers(options)) {
       if (a.question == question && a.subject == subject) return a;
     }
@@ -338,9 +377,12 @@ class TestLog : public ledger::EventSource {
   }
   void Record(Ca& ca, const std::string& pki, const std::string& issuer, uint32_t level) {
     ca.issuer = std::make_unique<pki::Issuer>(*pki::Issuer::Make(ca.certificate, *ca.key));
-    Add(ledger::CaCreated{.id = ca.id, .pki = pki,
+    Add(ledger::CaCreated{.id = ca.id,
+                          .pki = pki,
                           .cert = Bytes(ca.certificate.der().begin(), ca.certificate.der().end()),
-                          .name = ca.id, .level = level, .issuer = issuer});
+                          .name = ca.id,
+                          .level = level,
+                          .issuer = issuer});
   }
 
   std::string plan_text_;

@@ -13,7 +13,8 @@ namespace {
 
 // Clean takes control characters out of texts that came from files.
 std::string Clean(std::string s) {
-  std::ranges::replace_if(s, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::ranges::replace_if(
+      s, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return s;
 }
 
@@ -33,13 +34,17 @@ std::string Cut(std::string s, size_t columns) {
   return s.substr(0, end) + "…";
 }
 
-// Cells are the lines that say an answer: side by side where they fit, one below the other where not.
+// Cells are the lines that say an answer: side by side where they fit, one below the other where
+// not.
 std::vector<std::string> Cells(const Answer& a, size_t room) {
   if (a.state != "answered") {
-    return {Clean(a.why && a.state != "not-answered" ? fmt::format("{}: {}", a.state, *a.why) : a.state)};
+    return {Clean(a.why && a.state != "not-answered" ? fmt::format("{}: {}", a.state, *a.why)
+                                                     : a.state)};
   }
   std::vector<std::string> parts;
-  if (a.measured) parts.push_back(Clean(fmt::format("{} {}", a.measured->basis, Describe(a.question, a.measured->value))));
+  if (a.measured)
+    parts.push_back(
+        Clean(fmt::format("{} {}", a.measured->basis, Describe(a.question, a.measured->value))));
   if (a.declared) parts.push_back(Clean("declared " + Describe(a.question, a.declared->value)));
   const std::string tail = a.differs ? "   differs" : "";
   std::string all;
@@ -61,7 +66,8 @@ std::string When(const std::optional<int64_t>& t) {
 }  // namespace
 
 std::string ShownName(std::string_view question, vocab::Revision revision) {
-  if (vocab::Question q; vocab::FromText(question, q)) return std::string(vocab::NameIn(q, revision));
+  if (vocab::Question q; vocab::FromText(question, q))
+    return std::string(vocab::NameIn(q, revision));
   return std::string(question);
 }
 
@@ -102,14 +108,16 @@ std::string ToParagraphs(const std::vector<Answer>& answers, vocab::Revision rev
       Line(out, m.basis, DescribeLong(a.question, m.value));
       Line(out, "method", m.method);
       Line(out, "period", fmt::format("{} to {}", When(m.from), When(m.to)));
-      if (m.population) Line(out, "population", fmt::format("{} of {}", m.population->counted, m.population->of));
+      if (m.population)
+        Line(out, "population", fmt::format("{} of {}", m.population->counted, m.population->of));
       for (const std::string& e : m.exclusions) Line(out, "excluded", e);
       for (const std::string& l : m.leans_on) Line(out, "leans on", l);
       for (const std::string& n : m.notes) Line(out, "note", n);
       Line(out, "verifier", m.verifier.value_or(""));
-      Line(out, "evidence", fmt::format("{} at {} events, root {}, events used {}", m.evidence.origin,
-                                        m.evidence.size, ToHex(m.evidence.root).substr(0, 16),
-                                        ToHex(m.evidence.events).substr(0, 16)));
+      Line(out, "evidence",
+           fmt::format("{} at {} events, root {}, events used {}", m.evidence.origin,
+                       m.evidence.size, ToHex(m.evidence.root).substr(0, 16),
+                       ToHex(m.evidence.events).substr(0, 16)));
     }
     if (a.differs) Line(out, "differs", "declared and measured are not the same");
     if (a.rounding != "exact") Line(out, "rounding", a.rounding);

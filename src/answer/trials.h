@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What trials on devices showed about one anchor: all its trials.run events put together and concluded by
-// anchors. Leaves out what the conclusions answer (anchor.cc, aspects.cc, enclave.cc).
+// What trials on devices showed about one anchor: all its trials.run events put together and
+// concluded by anchors. Leaves out what the conclusions answer (anchor.cc, aspects.cc, enclave.cc).
 #pragma once
 
 #include <string>
@@ -16,12 +16,12 @@ namespace birthmark::answer {
 struct Shown {
   anchors::Conclusion conclusion;
   bool good_accepted = false;
-  bool flipped_tried = false;     // the good object with one bit changed
+  bool flipped_tried = false;  // the good object with one bit changed
   bool flipped_accepted = false;
-  uint64_t objects = 0;           // offered in all
-  uint64_t unreadable = 0;        // results that are not in their form
+  uint64_t objects = 0;     // offered in all
+  uint64_t unreadable = 0;  // results that are not in their form
   std::vector<Ref> refs;
-  std::string verifier;           // of the newest trials
+  std::string verifier;  // of the newest trials
 };
 Shown ShownBy(const Fold& fold, std::string_view anchor);
 

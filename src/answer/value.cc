@@ -58,7 +58,8 @@ std::optional<uint64_t> LeastOf(const Value& v) {
   return top / 10 + 1;
 }
 
-// Exceeds is true when a measured member lies above the declared one, both numbers or both durations.
+// Exceeds is true when a measured member lies above the declared one, both numbers or both
+// durations.
 bool Exceeds(const Value& declared, const Value& measured) {
   if (declared.AsInt() && measured.AsInt()) return *measured.AsInt() > *declared.AsInt();
   auto d = DurationOf(declared), m = DurationOf(measured);
@@ -199,17 +200,18 @@ bool Differ(std::string_view question, const Value& declared, const Value& measu
     case ValueType::kDurationOrNone:
       return Exceeds(declared, measured);
     case ValueType::kGap:
-      return AnyCommonMember(declared, measured, [](std::string_view, const Value& d, const Value& m) {
-        return Exceeds(d, m);
-      });
+      return AnyCommonMember(
+          declared, measured,
+          [](std::string_view, const Value& d, const Value& m) { return Exceeds(d, m); });
     case ValueType::kStorage:
       return AnyCommonMember(declared, measured,
                              [](std::string_view name, const Value& d, const Value& m) {
                                return name != "description" && !(d == m);
                              });
     case ValueType::kLifespan:
-      return AnyCommonMember(declared, measured,
-                             [](std::string_view, const Value& d, const Value& m) { return !(d == m); });
+      return AnyCommonMember(
+          declared, measured,
+          [](std::string_view, const Value& d, const Value& m) { return !(d == m); });
     case ValueType::kNoValue:
       return WithoutChannel(declared) != WithoutChannel(measured);
     default:

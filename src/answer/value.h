@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values of answers: how they are coarsened, how a plan's declared value becomes one, when two of them differ,
-// and the texts people read. The shapes are vocab's (vocab/rules.h), written down in
+// Values of answers: how they are coarsened, how a plan's declared value becomes one, when two of
+// them differ, and the texts people read. The shapes are vocab's (vocab/rules.h), written down in
 // docs/formats/answers.md. Pure functions.
 #pragma once
 
@@ -24,7 +24,8 @@ int64_t RoundDistance(double km);
 // BucketDuration is the upper end of the bucket a time falls into, as ISO 8601.
 std::string BucketDuration(int64_t ms);
 
-// Canonical orders map members as their encoding does, so that equal values are equal and read alike.
+// Canonical orders map members as their encoding does, so that equal values are equal and read
+// alike.
 cbor::Value Canonical(const cbor::Value& v);
 // Set makes a sorted array of distinct texts: the form of kNames.
 cbor::Value Set(std::vector<std::string> names);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making a changed plan the one in force. What never changes (product id, roots, the rehearsal flag) is
-// refused; units that were begun finish under the version they started with.
+// Making a changed plan the one in force. What never changes (product id, roots, the rehearsal
+// flag) is refused; units that were begun finish under the version they started with.
 #pragma once
 
 #include <string>
@@ -15,9 +15,10 @@ struct Adopted {
 };
 
 // AdoptPlan. Errors: plan.adopt-same (nothing differs), plan.findings (CheckAdopt's words),
-// plan.adopt-unfinished (units are on the line under the old version), anchors of `plan` whose files
-// cannot be read; those of the ledger.
-Result<Adopted> AdoptPlan(const fs::path& workspace, const plan::Plan& next, const fs::path& plan_folder,
-                          const KeySource& keys, const std::string& as, bool dry_run, const Clock& clock);
+// plan.adopt-unfinished (units are on the line under the old version), anchors of `plan` whose
+// files cannot be read; those of the ledger.
+Result<Adopted> AdoptPlan(const fs::path& workspace, const plan::Plan& next,
+                          const fs::path& plan_folder, const KeySource& keys, const std::string& as,
+                          bool dry_run, const Clock& clock);
 
 }  // namespace birthmark::app

@@ -19,7 +19,8 @@ pki::NotAfter EndOf(const plan::Lifetime& lifetime, Time from) {
 }
 
 std::string FillNumber(std::string name, int number) {
-  if (size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(number));
+  if (size_t at = name.find("{}"); at != std::string::npos)
+    name.replace(at, 2, std::to_string(number));
   return name;
 }
 
@@ -53,7 +54,8 @@ Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a) {
 }
 
 Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeKey(const std::string& id,
-                                                                crypto::Algorithm algorithm, bool offline,
+                                                                crypto::Algorithm algorithm,
+                                                                bool offline,
                                                                 const std::string& purpose) {
   keystore::KeyStore& store = StoreOf(offline);
   BM_TRY(auto signer, store.Create(id, algorithm));
@@ -78,22 +80,29 @@ void AuthorityMaker::Record(const plan::Pki& pki, const plan::Level& level, cons
                          .issuer = issuer,
                          .offline = a.offline,
                          .max_count = level.max_count};
-  if (level.issuing_window) body.issues_until = Millis(a.certificate.not_before() + *level.issuing_window);
+  if (level.issuing_window)
+    body.issues_until = Millis(a.certificate.not_before() + *level.issuing_window);
   Add("ca:" + a.id, body);
 }
 
 Result<Authority> AuthorityMaker::MakeRoot(const plan::Pki& pki, const plan::Level& level) {
   BM_TRY(crypto::Algorithm algorithm, ToCrypto(level.algorithm));
-  Authority a{.id = AuthorityId(pki, 1, 1), .pki = pki.id, .level = 1, .offline = level.offline,
-              .name = FillNumber(level.name, 1), .certificate = {}};
+  Authority a{.id = AuthorityId(pki, 1, 1),
+              .pki = pki.id,
+              .level = 1,
+              .offline = level.offline,
+              .name = FillNumber(level.name, 1),
+              .certificate = {}};
   BM_TRY(auto signer, MakeKey(a.id, algorithm, level.offline, "ca"));
   BM_TRY(pki::Stamp stamp, serials_.Next());
   BM_TRY(pki::Name subject, SubjectOf(plan_, a.name));
-  BM_TRY(a.certificate, pki::SelfSign(*signer, pki::RootProfile(), marks_, stamp,
-                                      {.subject = subject,
-                                       .key = signer->public_key(),
-                                       .not_after = EndOf(level.lifetime, stamp.at),
-                                       .path_len = pki::PathLenFor(pki::PkiLevel(1), pki::PkiLevel(pki.EeLevel()))}));
+  BM_TRY(
+      a.certificate,
+      pki::SelfSign(*signer, pki::RootProfile(), marks_, stamp,
+                    {.subject = subject,
+                     .key = signer->public_key(),
+                     .not_after = EndOf(level.lifetime, stamp.at),
+                     .path_len = pki::PathLenFor(pki::PkiLevel(1), pki::PkiLevel(pki.EeLevel()))}));
   Record(pki, level, a, a.id);
   return a;
 }
@@ -103,19 +112,21 @@ Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::
   BM_TRY(crypto::Algorithm algorithm, ToCrypto(level.algorithm));
   BM_TRY(auto signer, MakeKey(id, algorithm, level.offline, "ca"));
   BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(level.name, 1)));
-  pki::RequestTerms terms{.workspace = workspace_,
-                          .name = FillNumber(level.name, 1),
-                          .level = level.level,
-                          .lifetime_days = std::nullopt,
-                          .path_len = pki::PathLenFor(pki::PkiLevel(level.level), pki::PkiLevel(pki.EeLevel())),
-                          .rehearsal = !marks_.policies.empty(),
-                          .created = clock_.Now()};
+  pki::RequestTerms terms{
+      .workspace = workspace_,
+      .name = FillNumber(level.name, 1),
+      .level = level.level,
+      .lifetime_days = std::nullopt,
+      .path_len = pki::PathLenFor(pki::PkiLevel(level.level), pki::PkiLevel(pki.EeLevel())),
+      .rehearsal = !marks_.policies.empty(),
+      .created = clock_.Now()};
   if (!level.lifetime.never) terms.lifetime_days = level.lifetime.duration / kDay;
   BM_TRY(std::string text, pki::MakeRequest(terms, subject, *signer));
   fs::path file = layout_.requests() / (id + ".request");
   BM_CHECK(WriteFileAtomic(file, text));
   BM_TRY(pki::Request request, pki::CheckRequest(text));
-  Add("ca:" + id, ledger::RequestCarried{.ca = id, .request = request.digest, .action = "exported"});
+  Add("ca:" + id,
+      ledger::RequestCarried{.ca = id, .request = request.digest, .action = "exported"});
   return file;
 }
 
@@ -155,7 +166,8 @@ Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const pla
                                                  const std::vector<Authority>& above,
                                                  std::string_view response_text) {
   std::string id = AuthorityId(pki, level.level, 1);
-  BM_TRY(std::string text, ReadTextFile(layout_.requests() / (id + ".request"), pki::kMaxRequestBytes));
+  BM_TRY(std::string text,
+         ReadTextFile(layout_.requests() / (id + ".request"), pki::kMaxRequestBytes));
   BM_TRY(pki::Request request, pki::CheckRequest(text));
   std::vector<crypto::Certificate> anchors{above.front().certificate};
   BM_TRY(pki::Response response, pki::CheckResponse(response_text, request, anchors, clock_.Now()));
@@ -163,13 +175,18 @@ Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const pla
                                          .request = request.digest,
                                          .action = "imported",
                                          .response = crypto::Sha256(AsBytes(response_text))});
-  Authority a{.id = id, .pki = pki.id, .level = level.level, .offline = level.offline,
-              .name = FillNumber(level.name, 1), .certificate = response.certificate};
+  Authority a{.id = id,
+              .pki = pki.id,
+              .level = level.level,
+              .offline = level.offline,
+              .name = FillNumber(level.name, 1),
+              .certificate = response.certificate};
   Record(pki, level, a, above.back().id);
   return a;
 }
 
-Result<std::vector<Authority>> AuthorityMaker::MakeBelow(const plan::Pki& pki, std::vector<Authority> made) {
+Result<std::vector<Authority>> AuthorityMaker::MakeBelow(const plan::Pki& pki,
+                                                         std::vector<Authority> made) {
   while (made.size() < pki.levels.size()) {
     const plan::Level& level = LevelOf(pki, static_cast<int>(made.size()) + 1);
     BM_TRY(fs::path request, WriteRequest(pki, level));
@@ -180,9 +197,9 @@ Result<std::vector<Authority>> AuthorityMaker::MakeBelow(const plan::Pki& pki, s
   return made;
 }
 
-Result<std::vector<Authority>> AuthorityMaker::MakeAll(const plan::Pki& pki,
-                                                       const std::optional<crypto::Certificate>& root,
-                                                       std::optional<fs::path>* waiting) {
+Result<std::vector<Authority>> AuthorityMaker::MakeAll(
+    const plan::Pki& pki, const std::optional<crypto::Certificate>& root,
+    std::optional<fs::path>* waiting) {
   std::vector<Authority> made;
   if (pki.levels.empty()) return made;
   if (!root) {
@@ -191,11 +208,16 @@ Result<std::vector<Authority>> AuthorityMaker::MakeAll(const plan::Pki& pki,
     return MakeBelow(pki, std::move(made));
   }
   if (pki.levels.size() < 2) {
-    return Refused("init.root-cert", "an existing root needs a plan with at least two levels of authorities",
+    return Refused("init.root-cert",
+                   "an existing root needs a plan with at least two levels of authorities",
                    "add a level 2 to the identity PKI of the plan");
   }
-  Authority a{.id = AuthorityId(pki, 1, 1), .pki = pki.id, .level = 1, .offline = true,
-              .name = root->common_name().value_or(root->subject()), .certificate = *root};
+  Authority a{.id = AuthorityId(pki, 1, 1),
+              .pki = pki.id,
+              .level = 1,
+              .offline = true,
+              .name = root->common_name().value_or(root->subject()),
+              .certificate = *root};
   Record(pki, LevelOf(pki, 1), a, a.id);
   made.push_back(std::move(a));
   BM_TRY(fs::path request, WriteRequest(pki, LevelOf(pki, 2)));
@@ -203,7 +225,8 @@ Result<std::vector<Authority>> AuthorityMaker::MakeAll(const plan::Pki& pki,
   return made;
 }
 
-Result<std::vector<Authority>> AuthorityMaker::Continue(const plan::Pki& pki, std::vector<Authority> above,
+Result<std::vector<Authority>> AuthorityMaker::Continue(const plan::Pki& pki,
+                                                        std::vector<Authority> above,
                                                         std::string_view response) {
   const plan::Level& level = LevelOf(pki, static_cast<int>(above.size()) + 1);
   BM_TRY(Authority a, AcceptResponse(pki, level, above, response));
@@ -211,8 +234,10 @@ Result<std::vector<Authority>> AuthorityMaker::Continue(const plan::Pki& pki, st
   return MakeBelow(pki, std::move(above));
 }
 
-Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
-                                             const pki::Profile& profile, const std::string& purpose) {
+Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki,
+                                             const std::vector<Authority>& authorities,
+                                             const pki::Profile& profile,
+                                             const std::string& purpose) {
   BM_TRY(crypto::Algorithm algorithm,
          ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
   Issued out{.key_id = pki.id + "-ee", .chain = {}};
@@ -253,8 +278,12 @@ Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeLogKey() {
 }
 
 Result<Authority> AuthorityMaker::MakeOperations() {
-  Authority a{.id = "operations", .pki = "operations", .level = 1, .offline = false,
-              .name = plan_.product.manufacturer + " Operations CA", .certificate = {}};
+  Authority a{.id = "operations",
+              .pki = "operations",
+              .level = 1,
+              .offline = false,
+              .name = plan_.product.manufacturer + " Operations CA",
+              .certificate = {}};
   BM_TRY(auto signer, MakeKey(a.id, crypto::Algorithm::kEcdsaP256, false, "ca"));
   BM_TRY(pki::Stamp stamp, serials_.Next());
   BM_TRY(pki::Name subject, SubjectOf(plan_, a.name));
@@ -263,17 +292,19 @@ Result<Authority> AuthorityMaker::MakeOperations() {
                                        .key = signer->public_key(),
                                        .not_after = stamp.at + kDay * 3653,
                                        .path_len = 0}));
-  Add("ca:" + a.id, ledger::CaCreated{.id = a.id,
-                                      .pki = a.pki,
-                                      .cert = Bytes(a.certificate.der().begin(), a.certificate.der().end()),
-                                      .name = a.name,
-                                      .level = 1,
-                                      .issuer = a.id});
+  Add("ca:" + a.id,
+      ledger::CaCreated{.id = a.id,
+                        .pki = a.pki,
+                        .cert = Bytes(a.certificate.der().begin(), a.certificate.der().end()),
+                        .name = a.name,
+                        .level = 1,
+                        .issuer = a.id});
   return a;
 }
 
-Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations, const std::string& pseudonym,
-                                              const std::string& kind, const std::string& role) {
+Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations,
+                                              const std::string& pseudonym, const std::string& kind,
+                                              const std::string& role) {
   Issued out{.key_id = "credential-" + pseudonym, .chain = {}};
   BM_TRY(auto signer, MakeKey(out.key_id, crypto::Algorithm::kEcdsaP256, false, "credential"));
   BM_TRY(auto issuer_key, stores_.online->Open(operations.id));
@@ -284,8 +315,9 @@ Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations, const
   const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
   // A credential is short-lived on purpose: a person who left has nothing that still works.
   BM_TRY(crypto::Certificate certificate,
-         pki::Issue(issuer, profile, marks_, stamp,
-                    {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * 90}));
+         pki::Issue(
+             issuer, profile, marks_, stamp,
+             {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * 90}));
   Add("credential:" + pseudonym,
       ledger::CredentialIssued{.cert = Bytes(certificate.der().begin(), certificate.der().end()),
                                .kind = kind,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the authorities of one PKI of the plan, level by level: keys in the online or the offline store,
-// requests and responses as carried files, certificates, and the events that tell of it.
+// Makes the authorities of one PKI of the plan, level by level: keys in the online or the offline
+// store, requests and responses as carried files, certificates, and the events that tell of it.
 // Leaves out what they issue. Not thread-safe.
 #pragma once
 
@@ -26,7 +26,7 @@ struct Stores {
 
 // Authority is one certification authority that exists.
 struct Authority {
-  std::string id;       // "identity-2.1": PKI, level, number at that level
+  std::string id;  // "identity-2.1": PKI, level, number at that level
   std::string pki;
   int level = 1;
   bool offline = false;
@@ -45,12 +45,18 @@ class AuthorityMaker {
   AuthorityMaker(const Layout& layout, const plan::Plan& plan, Stores stores, pki::Marks marks,
                  std::string workspace, pki::SerialSource& serials, const Clock& clock,
                  ledger::EventContext context)
-      : layout_(layout), plan_(plan), stores_(stores), marks_(std::move(marks)),
-        workspace_(std::move(workspace)), serials_(serials), clock_(clock), context_(std::move(context)) {}
+      : layout_(layout),
+        plan_(plan),
+        stores_(stores),
+        marks_(std::move(marks)),
+        workspace_(std::move(workspace)),
+        serials_(serials),
+        clock_(clock),
+        context_(std::move(context)) {}
 
   // MakeAll makes every level of a PKI. With an existing root, level 1 is that certificate and the
-  // request for level 2 is written to requests(): `*waiting` then names it and the lower levels are not
-  // made yet. Errors: of the key store, of pki, file.write.
+  // request for level 2 is written to requests(): `*waiting` then names it and the lower levels are
+  // not made yet. Errors: of the key store, of pki, file.write.
   Result<std::vector<Authority>> MakeAll(const plan::Pki& pki,
                                          const std::optional<crypto::Certificate>& root,
                                          std::optional<fs::path>* waiting);
@@ -59,7 +65,8 @@ class AuthorityMaker {
   Result<std::vector<Authority>> Continue(const plan::Pki& pki, std::vector<Authority> above,
                                           std::string_view response);
 
-  // MakeEndEntity makes a key online and has the last authority (or nobody: a level-1 PKI) certify it.
+  // MakeEndEntity makes a key online and has the last authority (or nobody: a level-1 PKI) certify
+  // it.
   Result<Issued> MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
                                const pki::Profile& profile, const std::string& purpose);
 
@@ -78,8 +85,9 @@ class AuthorityMaker {
 
  private:
   keystore::KeyStore& StoreOf(bool offline) { return offline ? *stores_.offline : *stores_.online; }
-  Result<std::unique_ptr<crypto::Signer>> MakeKey(const std::string& id, crypto::Algorithm algorithm,
-                                                  bool offline, const std::string& purpose);
+  Result<std::unique_ptr<crypto::Signer>> MakeKey(const std::string& id,
+                                                  crypto::Algorithm algorithm, bool offline,
+                                                  const std::string& purpose);
   Result<Authority> MakeRoot(const plan::Pki& pki, const plan::Level& level);
   Result<fs::path> WriteRequest(const plan::Pki& pki, const plan::Level& level);
   Result<Authority> AcceptResponse(const plan::Pki& pki, const plan::Level& level,
@@ -87,7 +95,8 @@ class AuthorityMaker {
   // CarryAndSign takes the request to the parent's side and brings the response back, as files.
   Result<std::string> CarryAndSign(const fs::path& request, const std::vector<Authority>& above);
   Result<std::vector<Authority>> MakeBelow(const plan::Pki& pki, std::vector<Authority> made);
-  void Record(const plan::Pki& pki, const plan::Level& level, const Authority& a, const std::string& issuer);
+  void Record(const plan::Pki& pki, const plan::Level& level, const Authority& a,
+              const std::string& issuer);
   template <class B>
   void Add(const std::string& subject, const B& body) {
     events_.push_back(ledger::MakeEvent(context_, clock_.Now(), subject, body));
@@ -106,7 +115,8 @@ class AuthorityMaker {
 
 // AuthorityId names the n-th authority of a level.
 std::string AuthorityId(const plan::Pki& pki, int level, int number);
-// ToCrypto maps a plan's algorithm to a key's. Errors: plan.algorithm (one no key store here makes).
+// ToCrypto maps a plan's algorithm to a key's. Errors: plan.algorithm (one no key store here
+// makes).
 Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a);
 
 }  // namespace birthmark::app

@@ -45,14 +45,16 @@ std::string_view ExplainOwn(std::string_view code) {
 
 Result<std::string> Explain(std::string_view word) {
   if (std::string text = vocab::FindExplanation(word); !text.empty()) return text;
-  for (std::string_view text : {plan::ExplainCode(word), anchors::ExplainCode(word), disclose::ExplainCode(word), ExplainOwn(word)}) {
+  for (std::string_view text : {plan::ExplainCode(word), anchors::ExplainCode(word),
+                                disclose::ExplainCode(word), ExplainOwn(word)}) {
     if (!text.empty()) return Wrap(text);
   }
   std::vector<std::string> words = vocab::CompletionWords();
   for (const plan::CodeExplanation& c : plan::PlanCodes()) words.emplace_back(c.code);
   std::string nearest = plan::NearestWord(std::string(word), words);
-  return Refused("explain.unknown", "nothing is known under \"" + std::string(word) + "\"",
-                 nearest.empty() ? "`birthmark vocab` lists the words" : "did you mean \"" + nearest + "\"?");
+  return Refused(
+      "explain.unknown", "nothing is known under \"" + std::string(word) + "\"",
+      nearest.empty() ? "`birthmark vocab` lists the words" : "did you mean \"" + nearest + "\"?");
 }
 
 }  // namespace birthmark::app

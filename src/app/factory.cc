@@ -10,8 +10,9 @@ namespace {
 
 Status CheckWorkspace(const Layout& layout) {
   if (fs::exists(layout.ledger())) return {};
-  return Environment("workspace.missing", layout.root.string() + ": is no workspace",
-                     fmt::format("check the path, or make one: birthmark init {} --plan P", layout.root.string()));
+  return Environment(
+      "workspace.missing", layout.root.string() + ": is no workspace",
+      fmt::format("check the path, or make one: birthmark init {} --plan P", layout.root.string()));
 }
 
 }  // namespace
@@ -35,8 +36,9 @@ Result<std::map<std::string, AdoptedPlan>> PlansOf(ledger::LogReader& reader) {
     BM_TRY(ledger::PlanAdopted body, ledger::BodyOf<ledger::PlanAdopted>(event));
     plan::Parsed parsed = plan::ParsePlan(AsText(body.text));
     if (!parsed.plan || parsed.findings.HasErrors()) {
-      return Refused("plan.stored", fmt::format("the stored plan of {} cannot be read by this release:\n{}", product,
-                                                parsed.findings.ToString()));
+      return Refused("plan.stored",
+                     fmt::format("the stored plan of {} cannot be read by this release:\n{}",
+                                 product, parsed.findings.ToString()));
     }
     out[product] = {std::move(*parsed.plan), row.version};
   }
@@ -49,16 +51,18 @@ Result<AdoptedPlan> PlanOf(ledger::LogReader& reader, const std::string& product
   std::string names;
   for (const auto& [id, _] : plans) names += (names.empty() ? "" : ", ") + id;
   if (product.empty()) {
-    return Usage("product.which", "this workspace has several products: " + names, "name one: --product ID");
+    return Usage("product.which", "this workspace has several products: " + names,
+                 "name one: --product ID");
   }
   auto it = plans.find(product);
-  if (it == plans.end()) return Usage("product.unknown", "no such product: " + product, "the products are " + names);
+  if (it == plans.end())
+    return Usage("product.unknown", "no such product: " + product, "the products are " + names);
   return std::move(it->second);
 }
 
-Result<std::unique_ptr<Factory>> Factory::Open(const fs::path& workspace, const KeySource& source, bool offline_too,
-                                               const std::string& product, const std::string& as,
-                                               const Clock& clock) {
+Result<std::unique_ptr<Factory>> Factory::Open(const fs::path& workspace, const KeySource& source,
+                                               bool offline_too, const std::string& product,
+                                               const std::string& as, const Clock& clock) {
   auto f = std::make_unique<Factory>(workspace);
   BM_CHECK(CheckWorkspace(f->layout));
   BM_TRY(auto reader, ledger::LogReader::Open(f->layout.ledger()));
@@ -74,7 +78,8 @@ Result<std::unique_ptr<Factory>> Factory::Open(const fs::path& workspace, const 
     BM_TRY(std::vector<ledger::CredentialRow> known, reader->registry().Credentials());
     if (std::ranges::find(known, who, &ledger::CredentialRow::pseudonym) == known.end()) {
       return Usage("credential.unknown", "no such credential: " + who,
-                   "see `birthmark credential list`, or issue one: birthmark credential issue WS --role operator");
+                   "see `birthmark credential list`, or issue one: birthmark credential issue WS "
+                   "--role operator");
     }
     f->context.actor = who;
   }
@@ -95,7 +100,8 @@ Result<std::unique_ptr<Factory>> Factory::Open(const fs::path& workspace, const 
 
 Result<std::map<std::string, line::SignerChain>> SignersOf(ledger::LogReader& reader) {
   std::map<std::string, line::SignerChain> out;
-  BM_TRY(std::vector<uint64_t> seqs, reader.registry().EventsOfType(ledger::SignerCertified::kType));
+  BM_TRY(std::vector<uint64_t> seqs,
+         reader.registry().EventsOfType(ledger::SignerCertified::kType));
   for (uint64_t seq : seqs) {
     BM_TRY(ledger::Event event, reader.EventAt(seq));
     BM_TRY(ledger::SignerCertified body, ledger::BodyOf<ledger::SignerCertified>(event));

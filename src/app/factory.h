@@ -27,8 +27,8 @@ struct AdoptedPlan {
   uint32_t version = 1;
 };
 
-// PlansOf gives the newest plan of each product, by product id. Errors: plan.stored (a stored plan that
-// this release cannot read).
+// PlansOf gives the newest plan of each product, by product id. Errors: plan.stored (a stored plan
+// that this release cannot read).
 Result<std::map<std::string, AdoptedPlan>> PlansOf(ledger::LogReader& reader);
 // PlanOf gives the plan of a product; an empty id means the only one.
 // Errors: product.unknown, product.which (there are several: name one with --product).
@@ -39,14 +39,17 @@ Result<std::unique_ptr<ledger::LogReader>> OpenReader(const fs::path& workspace)
 
 // Factory is a workspace opened for changing.
 struct Factory {
-  // Open takes the workspace's lock and unlocks its keys. `as` is a pseudonym, or empty for the local
-  // credential. Errors: workspace.missing, ledger.locked, credential.unknown, those of keystore.
-  static Result<std::unique_ptr<Factory>> Open(const fs::path& workspace, const KeySource& keys, bool offline_too,
-                                               const std::string& product, const std::string& as,
-                                               const Clock& clock);
+  // Open takes the workspace's lock and unlocks its keys. `as` is a pseudonym, or empty for the
+  // local credential. Errors: workspace.missing, ledger.locked, credential.unknown, those of
+  // keystore.
+  static Result<std::unique_ptr<Factory>> Open(const fs::path& workspace, const KeySource& keys,
+                                               bool offline_too, const std::string& product,
+                                               const std::string& as, const Clock& clock);
 
   // NewReader is a snapshot of now.
-  Result<std::unique_ptr<ledger::LogReader>> NewReader() const { return ledger::LogReader::Open(layout.ledger()); }
+  Result<std::unique_ptr<ledger::LogReader>> NewReader() const {
+    return ledger::LogReader::Open(layout.ledger());
+  }
 
   explicit Factory(fs::path ws) : layout(std::move(ws)) {}
   Layout layout;

@@ -24,7 +24,8 @@ class Scratch {
  public:
   explicit Scratch(const Layout& meant)
       : meant_(meant),
-        layout_(meant.root.parent_path() / fmt::format(".{}.init-{}", meant.root.filename().string(), getpid())) {}
+        layout_(meant.root.parent_path() /
+                fmt::format(".{}.init-{}", meant.root.filename().string(), getpid())) {}
   ~Scratch() {
     if (kept_) return;
     std::error_code ec;
@@ -50,8 +51,8 @@ class Scratch {
 };
 
 Status MakeFolders(const Layout& l) {
-  for (const fs::path& p : {l.root, l.requests(), l.public_dir(), l.anchors(), l.images(), l.offline(),
-                            l.offline_in(), l.offline_out()}) {
+  for (const fs::path& p : {l.root, l.requests(), l.public_dir(), l.anchors(), l.images(),
+                            l.offline(), l.offline_in(), l.offline_out()}) {
     BM_CHECK(MakeDirs(p, p == l.public_dir() ? 0755 : 0700));
   }
   return {};
@@ -76,12 +77,16 @@ struct Making {
 bool VerifiesCode(const plan::Plan& plan, const plan::Pki& pki) {
   return std::ranges::any_of(plan.anchors, [&](const plan::Anchor& a) {
     if (a.pki != pki.id) return false;
-    return a.verifies == "bundle" || std::ranges::any_of(plan.stages, [&](const plan::Stage& s) { return s.verified_by == a.id; });
+    return a.verifies == "bundle" || std::ranges::any_of(plan.stages, [&](const plan::Stage& s) {
+             return s.verified_by == a.id;
+           });
   });
 }
 
-// MakeAnchorPki makes the authorities behind generated anchors, and the end entity that signs images.
-Status MakeAnchorPki(Making& m, const plan::Pki& pki, std::map<std::string, line::SignerChain>& signers) {
+// MakeAnchorPki makes the authorities behind generated anchors, and the end entity that signs
+// images.
+Status MakeAnchorPki(Making& m, const plan::Pki& pki,
+                     std::map<std::string, line::SignerChain>& signers) {
   std::optional<fs::path> none;
   BM_TRY(std::vector<Authority> made, m.maker.MakeAll(pki, std::nullopt, &none));
   m.authorities[pki.id] = made;
@@ -97,7 +102,8 @@ Status MakeAnchorPki(Making& m, const plan::Pki& pki, std::map<std::string, line
     return {};  // what this PKI signs is made by later commands
   }
   ledger::SignerCertified body{.key = chain.key_id, .pki = pki.id, .chain = {}};
-  for (const crypto::Certificate& c : chain.chain) body.chain.emplace_back(c.der().begin(), c.der().end());
+  for (const crypto::Certificate& c : chain.chain)
+    body.chain.emplace_back(c.der().begin(), c.der().end());
   m.Add("key:" + chain.key_id, body);
   return {};
 }
@@ -117,11 +123,13 @@ Status ReadAnchorFiles(Making& m, keystore::KeyStore& keys, const fs::path& plan
       // What is read is the public anchor itself, whatever form the device keeps it in.
       if (it->second.root) {
         bytes.assign(it->second.root->der().begin(), it->second.root->der().end());
-        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"), it->second.root->ToPem()));
+        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"),
+                                 it->second.root->ToPem()));
       } else {
         BM_TRY(crypto::PublicKey key, line::AnchorKey(materials, a));
         bytes.assign(key.spki().begin(), key.spki().end());
-        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"), crypto::WritePem("PUBLIC KEY", bytes)));
+        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"),
+                                 crypto::WritePem("PUBLIC KEY", bytes)));
       }
     } else {
       continue;  // a store that starts empty
@@ -137,16 +145,22 @@ Status ReadAnchorFiles(Making& m, keystore::KeyStore& keys, const fs::path& plan
 
 std::string Limits(const plan::Level& level, const Authority& a) {
   std::string out;
-  if (level.issuing_window) out = "issues until " + FormatDate(a.certificate.not_before() + *level.issuing_window);
-  if (level.max_count) out += fmt::format("{}{} units", out.empty() ? "issues " : " or ", *level.max_count);
+  if (level.issuing_window)
+    out = "issues until " + FormatDate(a.certificate.not_before() + *level.issuing_window);
+  if (level.max_count)
+    out += fmt::format("{}{} units", out.empty() ? "issues " : " or ", *level.max_count);
   return out;
 }
 
-void ShowLevels(const plan::Pki& pki, const std::vector<Authority>& made, const Layout& meant, InitResult& r) {
+void ShowLevels(const plan::Pki& pki, const std::vector<Authority>& made, const Layout& meant,
+                InitResult& r) {
   for (const Authority& a : made) {
-    r.levels.push_back({.level = a.level, .name = a.name, .offline = a.offline,
-                        .place = a.offline ? meant.offline().filename().string() + "/"
-                                           : Limits(pki.levels[static_cast<size_t>(a.level - 1)], a)});
+    r.levels.push_back({.level = a.level,
+                        .name = a.name,
+                        .offline = a.offline,
+                        .place = a.offline
+                                     ? meant.offline().filename().string() + "/"
+                                     : Limits(pki.levels[static_cast<size_t>(a.level - 1)], a)});
   }
 }
 
@@ -169,7 +183,8 @@ std::string NewPseudonym(Rng& rng) {
 Status CheckBefore(const InitOptions& o, const Layout& meant, const plan::Plan& plan) {
   for (const fs::path& p : {meant.root, meant.offline()}) {
     if (fs::exists(p)) {
-      return Refused("init.exists", p.string() + ": is there already", "name another folder, or remove that one");
+      return Refused("init.exists", p.string() + ": is there already",
+                     "name another folder, or remove that one");
     }
   }
   if (!o.production) return {};
@@ -182,7 +197,9 @@ Status CheckBefore(const InitOptions& o, const Layout& meant, const plan::Plan& 
 
 }  // namespace
 
-pki::Marks MarksOf(bool rehearsal) { return rehearsal ? pki::RehearsalMarks() : pki::ProductionMarks(); }
+pki::Marks MarksOf(bool rehearsal) {
+  return rehearsal ? pki::RehearsalMarks() : pki::ProductionMarks();
+}
 
 Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, const KeySource& source,
                         const Clock& clock) {
@@ -196,7 +213,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   InitResult result;
   if (options.dry_run) {
     for (const plan::Level& level : plan.IdentityPki()->levels) {
-      result.levels.push_back({.level = level.level, .name = level.name, .offline = level.offline, .place = ""});
+      result.levels.push_back(
+          {.level = level.level, .name = level.name, .offline = level.offline, .place = ""});
     }
     return result;
   }
@@ -209,15 +227,20 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   pki::SerialSource serials(clock, rng, clock.Now());
   std::string workspace = FormatUuid(NewUuid(clock.Now(), rng));
   result.credential = NewPseudonym(rng);
-  ledger::EventContext context{.actor = result.credential, .clock = "system", .plan = plan.digest, .station = std::nullopt};
+  ledger::EventContext context{
+      .actor = result.credential, .clock = "system", .plan = plan.digest, .station = std::nullopt};
   Stores stores{keys.online.get(), keys.offline.get()};
   AuthorityMaker maker(layout, plan, stores, MarksOf(true), workspace, serials, clock, context);
 
   BM_TRY(std::unique_ptr<crypto::Signer> log_key, maker.MakeLogKey());
-  ledger::Genesis genesis{.format = 1, .origin = plan.product.manufacturer + "/" + workspace,
-                          .program = "birthmark " BIRTHMARK_VERSION,
-                          .log_key = Bytes(log_key->public_key().spki().begin(), log_key->public_key().spki().end()),
-                          .rehearsal = true, .workspace = workspace, .manufacturer = plan.product.manufacturer};
+  ledger::Genesis genesis{
+      .format = 1,
+      .origin = plan.product.manufacturer + "/" + workspace,
+      .program = "birthmark " BIRTHMARK_VERSION,
+      .log_key = Bytes(log_key->public_key().spki().begin(), log_key->public_key().spki().end()),
+      .rehearsal = true,
+      .workspace = workspace,
+      .manufacturer = plan.product.manufacturer};
   // The origin is a key name in signed notes: no spaces and no plus signs (C2SP signed-note).
   std::erase_if(genesis.origin, [](char c) { return c == ' ' || c == '+'; });
 
@@ -227,17 +250,22 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   BM_TRY(std::vector<Authority> authorities, maker.MakeAll(*identity, root, &result.waiting));
   ShowLevels(*identity, authorities, meant, result);
   result.root_fingerprint = ToHex(authorities.front().certificate.digest());
-  BM_CHECK(WriteFileAtomic(layout.public_dir() / "root.pem", authorities.front().certificate.ToPem()));
+  BM_CHECK(
+      WriteFileAtomic(layout.public_dir() / "root.pem", authorities.front().certificate.ToPem()));
 
   const plan::Pki* disclosure = plan.DisclosurePki();
   std::optional<fs::path> none;
   BM_TRY(std::vector<Authority> disclosing, maker.MakeAll(*disclosure, std::nullopt, &none));
-  BM_TRY(Issued signer, maker.MakeEndEntity(*disclosure, disclosing, pki::DisclosureProfile(), "disclosure"));
-  ledger::SignerCertified disclosure_signer{.key = signer.key_id, .pki = disclosure->id, .chain = {}};
-  for (const crypto::Certificate& c : signer.chain) disclosure_signer.chain.emplace_back(c.der().begin(), c.der().end());
+  BM_TRY(Issued signer,
+         maker.MakeEndEntity(*disclosure, disclosing, pki::DisclosureProfile(), "disclosure"));
+  ledger::SignerCertified disclosure_signer{
+      .key = signer.key_id, .pki = disclosure->id, .chain = {}};
+  for (const crypto::Certificate& c : signer.chain)
+    disclosure_signer.chain.emplace_back(c.der().begin(), c.der().end());
   making.Add("key:" + signer.key_id, disclosure_signer);
   result.disclosure_fingerprint = ToHex(disclosing.front().certificate.digest());
-  BM_CHECK(WriteFileAtomic(layout.public_dir() / "disclosure-root.pem", disclosing.front().certificate.ToPem()));
+  BM_CHECK(WriteFileAtomic(layout.public_dir() / "disclosure-root.pem",
+                           disclosing.front().certificate.ToPem()));
 
   std::map<std::string, line::SignerChain> signers;
   for (const plan::Pki& pki : plan.pkis) {
@@ -250,13 +278,19 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   }
   BM_CHECK(MakeTrialKits(layout, plan, stores, making.authorities, signers, clock, rng));
   BM_TRY(Authority operations, maker.MakeOperations());
-  BM_TRY(Issued person, maker.MakeCredential(operations, result.credential, "person", "administrator"));
+  BM_TRY(Issued person,
+         maker.MakeCredential(operations, result.credential, "person", "administrator"));
   BM_CHECK(WriteFileAtomic(layout.local_credential(), result.credential + "\n", 0600));
 
-  BM_TRY(auto log, ledger::LogWriter::Create(layout.ledger(), ledger::MakeEvent(context, clock.Now(), "", genesis), clock));
-  std::vector<ledger::Event> events{ledger::MakeEvent(
-      context, clock.Now(), "product:" + plan.product.id,
-      ledger::PlanAdopted{.text = ToBytes(plan.raw), .digest = plan.digest, .product = plan.product.id, .version = 1})};
+  BM_TRY(auto log,
+         ledger::LogWriter::Create(layout.ledger(),
+                                   ledger::MakeEvent(context, clock.Now(), "", genesis), clock));
+  std::vector<ledger::Event> events{
+      ledger::MakeEvent(context, clock.Now(), "product:" + plan.product.id,
+                        ledger::PlanAdopted{.text = ToBytes(plan.raw),
+                                            .digest = plan.digest,
+                                            .product = plan.product.id,
+                                            .version = 1})};
   for (ledger::Event& e : maker.TakeEvents()) events.push_back(std::move(e));
   for (ledger::Event& e : extra) events.push_back(std::move(e));
   BM_CHECK(AppendAll(*log, std::move(events)));
@@ -268,8 +302,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   return result;
 }
 
-Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response, const KeySource& source,
-                                  const Clock& clock, bool dry_run) {
+Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response,
+                                  const KeySource& source, const Clock& clock, bool dry_run) {
   BM_TRY(auto f, Factory::Open(workspace, source, true, "", "", clock));
   const plan::Plan& plan = f->adopted.plan;
   const plan::Pki* identity = plan.IdentityPki();
@@ -281,17 +315,23 @@ Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view re
     BM_TRY(ledger::Event event, reader->EventAt(ca.seq));
     BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
     BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
-    above.push_back({.id = ca.id, .pki = ca.pki, .level = static_cast<int>(ca.level), .offline = ca.offline,
-                     .name = ca.name, .certificate = std::move(c)});
+    above.push_back({.id = ca.id,
+                     .pki = ca.pki,
+                     .level = static_cast<int>(ca.level),
+                     .offline = ca.offline,
+                     .name = ca.name,
+                     .certificate = std::move(c)});
   }
   std::ranges::sort(above, {}, &Authority::level);
   if (above.size() >= identity->levels.size()) {
-    return Refused("request.nothing-waiting", "every level of the identity PKI has its certificate", "nothing is left to import");
+    return Refused("request.nothing-waiting", "every level of the identity PKI has its certificate",
+                   "nothing is left to import");
   }
   InitResult result;
   result.root_fingerprint = ToHex(above.front().certificate.digest());
   Stores stores{f->keys.online.get(), f->keys.offline.get()};
-  AuthorityMaker maker(f->layout, plan, stores, f->marks, f->genesis.workspace, *f->serials, clock, f->context);
+  AuthorityMaker maker(f->layout, plan, stores, f->marks, f->genesis.workspace, *f->serials, clock,
+                       f->context);
   if (dry_run) return result;
   BM_TRY(std::vector<Authority> made, maker.Continue(*identity, std::move(above), response));
   ShowLevels(*identity, made, f->layout, result);
@@ -299,12 +339,13 @@ Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view re
   return result;
 }
 
-Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role, const KeySource& source,
-                                    const Clock& clock, bool dry_run) {
+Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role,
+                                    const KeySource& source, const Clock& clock, bool dry_run) {
   BM_TRY(auto f, Factory::Open(workspace, source, false, "", "", clock));
   BM_TRY(std::vector<ledger::CaRow> cas, f->log->registry().Cas());
   auto operations = std::ranges::find(cas, "operations", &ledger::CaRow::id);
-  if (operations == cas.end()) return Internal("credential.authority", "this workspace has no operations authority");
+  if (operations == cas.end())
+    return Internal("credential.authority", "this workspace has no operations authority");
   BM_TRY(auto reader, f->NewReader());
   BM_TRY(ledger::Event event, reader->EventAt(operations->seq));
   BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
@@ -312,8 +353,14 @@ Result<std::string> IssueCredential(const fs::path& workspace, const std::string
   std::string pseudonym = NewPseudonym(f->rng);
   if (dry_run) return pseudonym;
   Stores stores{f->keys.online.get(), nullptr};
-  AuthorityMaker maker(f->layout, f->adopted.plan, stores, f->marks, f->genesis.workspace, *f->serials, clock, f->context);
-  BM_CHECK(maker.MakeCredential({.id = "operations", .pki = "operations", .level = 1, .offline = false, .name = "", .certificate = certificate},
+  AuthorityMaker maker(f->layout, f->adopted.plan, stores, f->marks, f->genesis.workspace,
+                       *f->serials, clock, f->context);
+  BM_CHECK(maker.MakeCredential({.id = "operations",
+                                 .pki = "operations",
+                                 .level = 1,
+                                 .offline = false,
+                                 .name = "",
+                                 .certificate = certificate},
                                 pseudonym, "person", role));
   BM_CHECK(AppendAll(*f->log, maker.TakeEvents()));
   return pseudonym;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a workspace: key stores, authorities, the log and its first events. Everything is made in folders
-// of their own and renamed at the end, so that an interrupted init leaves nothing that looks like one.
+// Makes a workspace: key stores, authorities, the log and its first events. Everything is made in
+// folders of their own and renamed at the end, so that an interrupted init leaves nothing that
+// looks like one.
 #pragma once
 
 #include <optional>
@@ -16,7 +17,7 @@ namespace birthmark::app {
 
 struct InitOptions {
   fs::path workspace;
-  fs::path plan_file;       // anchors' files are relative to it
+  fs::path plan_file;  // anchors' files are relative to it
   bool production = false;
   std::optional<fs::path> root_cert;
   bool dry_run = false;
@@ -29,29 +30,30 @@ struct InitResult {
     int level = 1;
     std::string name;
     bool offline = false;
-    std::string place;      // "acme.offline/" or the limits
+    std::string place;  // "acme.offline/" or the limits
   };
   std::vector<Row> levels;
-  std::string root_fingerprint;         // of the identity root, hex
-  std::string disclosure_fingerprint;   // of the disclosure root, hex
-  std::string boot_anchor;              // what devices' fuses hold, hex; may be empty
-  std::string credential;               // pseudonym of the person who ran it
-  std::optional<fs::path> waiting;      // a request an external root must sign
+  std::string root_fingerprint;        // of the identity root, hex
+  std::string disclosure_fingerprint;  // of the disclosure root, hex
+  std::string boot_anchor;             // what devices' fuses hold, hex; may be empty
+  std::string credential;              // pseudonym of the person who ran it
+  std::optional<fs::path> waiting;     // a request an external root must sign
 };
 
-// Init. Errors: init.exists, init.production (what is missing for one), init.root-cert, plan.findings (the
-// plan was checked by the caller), keys.same-passphrase; those of keystore, pki, ledger.
+// Init. Errors: init.exists, init.production (what is missing for one), init.root-cert,
+// plan.findings (the plan was checked by the caller), keys.same-passphrase; those of keystore, pki,
+// ledger.
 Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, const KeySource& keys,
                         const Clock& clock);
 
 // ImportResponse goes on with a workspace that waits for an external root.
 // Errors: request.nothing-waiting; those of pki::CheckResponse.
-Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response, const KeySource& keys,
-                                  const Clock& clock, bool dry_run);
+Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response,
+                                  const KeySource& keys, const Clock& clock, bool dry_run);
 
 // IssueCredential gives a person or a station a credential under the operations authority.
-Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role, const KeySource& keys,
-                                    const Clock& clock, bool dry_run);
+Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role,
+                                    const KeySource& keys, const Clock& clock, bool dry_run);
 
 // MarksOf is what a workspace's certificates carry.
 pki::Marks MarksOf(bool rehearsal);

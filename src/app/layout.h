@@ -6,8 +6,8 @@
 
 namespace birthmark::app {
 
-// Layout names the folders of a workspace WS and of its offline side, WS.offline, which stands for the
-// machine that is never on a network: its keys, and what is carried in and out.
+// Layout names the folders of a workspace WS and of its offline side, WS.offline, which stands for
+// the machine that is never on a network: its keys, and what is carried in and out.
 struct Layout {
   fs::path root;
 
@@ -30,10 +30,11 @@ struct Layout {
   fs::path anchors() const { return root / "anchors"; }
   // images holds the firmware released for the line, by stage.
   fs::path images() const { return root / "images"; }
-  // trials holds the objects that a device's verifier is tried with, by anchor id; signed at init, since
-  // the keys they need are offline afterwards.
+  // trials holds the objects that a device's verifier is tried with, by anchor id; signed at init,
+  // since the keys they need are offline afterwards.
   fs::path trials() const { return root / "trials"; }
-  // disclosures holds every file that was signed, since the leak guard looks at all of them together.
+  // disclosures holds every file that was signed, since the leak guard looks at all of them
+  // together.
   fs::path disclosures() const { return root / "disclosures"; }
   // devices holds the emulated devices' fuses and flash; a real line has none.
   fs::path devices() const { return root / "devices"; }

@@ -22,7 +22,9 @@ Result<std::string> CheckpointNow(Factory& f) {
   BM_TRY(auto signer, f.keys.online->Open("log"));
   BM_TRY(std::string note, f.log->MakeCheckpoint(*signer));
   BM_CHECK(MakeDirs(f.layout.public_dir() / "checkpoints"));
-  BM_CHECK(WriteFileAtomic(f.layout.public_dir() / "checkpoints" / fmt::format("{:010}.checkpoint", f.log->size()), note));
+  BM_CHECK(WriteFileAtomic(
+      f.layout.public_dir() / "checkpoints" / fmt::format("{:010}.checkpoint", f.log->size()),
+      note));
   return note;
 }
 
@@ -40,8 +42,8 @@ Result<std::vector<disclose::Disclosure>> Published(const Layout& layout) {
 }
 
 Result<std::string> CheckpointThatFits(Factory& f) {
-  // The event disclosure.signed follows the checkpoint that the disclosure speaks of; a bundle made right
-  // after it is wanted up to that checkpoint.
+  // The event disclosure.signed follows the checkpoint that the disclosure speaks of; a bundle made
+  // right after it is wanted up to that checkpoint.
   BM_TRY(auto reader, f.NewReader());
   BM_TRY(std::optional<ledger::KeptCheckpoint> last, reader->LastCheckpoint());
   if (last && last->size + 1 == f.log->size()) {
@@ -53,16 +55,16 @@ Result<std::string> CheckpointThatFits(Factory& f) {
 
 }  // namespace
 
-Result<std::string> SignCheckpoint(const fs::path& workspace, const KeySource& keys, const Clock& clock,
-                                   const fs::path& file) {
+Result<std::string> SignCheckpoint(const fs::path& workspace, const KeySource& keys,
+                                   const Clock& clock, const fs::path& file) {
   BM_TRY(auto f, Factory::Open(workspace, keys, false, "", "", clock));
   BM_TRY(std::string note, CheckpointNow(*f));
   if (!file.empty()) BM_CHECK(WriteFileAtomic(file, note));
   return note;
 }
 
-Result<BundleResult> WriteBundle(const fs::path& workspace, const KeySource& keys, const Clock& clock,
-                                 const fs::path& file) {
+Result<BundleResult> WriteBundle(const fs::path& workspace, const KeySource& keys,
+                                 const Clock& clock, const fs::path& file) {
   BM_TRY(auto f, Factory::Open(workspace, keys, false, "", "", clock));
   BundleResult result;
   BM_TRY(result.checkpoint, CheckpointThatFits(*f));
@@ -75,8 +77,12 @@ Result<BundleResult> WriteBundle(const fs::path& workspace, const KeySource& key
     std::ofstream out(tmp, std::ios::binary | std::ios::trunc);
     if (!out) return std::unexpected(FromErrno("file.write", file.string(), errno));
     BM_TRY(ledger::BundleWriter writer,
-           ledger::BundleWriter::Start(out, {.to = checkpoint.size, .from = 0, .left = {}, .vkey = key.ToText(),
-                                             .origin = checkpoint.origin, .checkpoint = result.checkpoint}));
+           ledger::BundleWriter::Start(out, {.to = checkpoint.size,
+                                             .from = 0,
+                                             .left = {},
+                                             .vkey = key.ToText(),
+                                             .origin = checkpoint.origin,
+                                             .checkpoint = result.checkpoint}));
     Status added = reader->ForEachRaw(0, checkpoint.size, [&](uint64_t, ByteView raw) {
       ++result.events;
       return writer.Add(raw);
@@ -95,7 +101,8 @@ Result<BundleResult> WriteBundle(const fs::path& workspace, const KeySource& key
   return result;
 }
 
-Result<DiscloseResult> DiscloseProduct(const DiscloseOptions& options, const KeySource& keys, const Clock& clock) {
+Result<DiscloseResult> DiscloseProduct(const DiscloseOptions& options, const KeySource& keys,
+                                       const Clock& clock) {
   BM_TRY(auto f, Factory::Open(options.workspace, keys, false, options.product, options.as, clock));
   BM_TRY(std::string note, CheckpointNow(*f));
   BM_TRY(auto reader, f->NewReader());
@@ -103,8 +110,10 @@ Result<DiscloseResult> DiscloseProduct(const DiscloseOptions& options, const Key
   BM_TRY(ledger::Checkpoint checkpoint, ledger::OpenCheckpoint(note, log_key));
   EventsUpTo events(*reader, checkpoint.size);
   const std::string& product = f->adopted.plan.product.id;
-  BM_TRY(answer::Evaluation evaluation,
-         answer::EvaluateAll(events, {.product = product, .period = std::nullopt, .size = checkpoint.size, .head = std::nullopt}));
+  BM_TRY(answer::Evaluation evaluation, answer::EvaluateAll(events, {.product = product,
+                                                                     .period = std::nullopt,
+                                                                     .size = checkpoint.size,
+                                                                     .head = std::nullopt}));
 
   DiscloseResult result;
   result.rehearsal = f->genesis.rehearsal;
@@ -112,11 +121,15 @@ Result<DiscloseResult> DiscloseProduct(const DiscloseOptions& options, const Key
   for (const disclose::Disclosure& d : published) {
     if (d.product.id == product) result.version = std::max(result.version, d.version + 1);
   }
-  BM_TRY(disclose::Built built, disclose::Build({.evaluation = evaluation, .checkpoint = note, .version = result.version,
-                                                 .issued = clock.Now(), .program = "birthmark " BIRTHMARK_VERSION,
+  BM_TRY(disclose::Built built, disclose::Build({.evaluation = evaluation,
+                                                 .checkpoint = note,
+                                                 .version = result.version,
+                                                 .issued = clock.Now(),
+                                                 .program = "birthmark " BIRTHMARK_VERSION,
                                                  .stated_model = std::nullopt},
                                                 events));
-  disclose::GuardResult guard = disclose::GuardDisclosure(built.disclosure, published, disclose::SplitModel::kSingleSet);
+  disclose::GuardResult guard =
+      disclose::GuardDisclosure(built.disclosure, published, disclose::SplitModel::kSingleSet);
   result.guard = guard.words;
   result.findings = built.findings;
   result.findings.Append(guard.findings);
@@ -134,10 +147,13 @@ Result<DiscloseResult> DiscloseProduct(const DiscloseOptions& options, const Key
   BM_TRY(auto signer, f->keys.online->Open(chain->second.key_id));
   BM_TRY(Bytes file, disclose::SignDisclosure(built.disclosure, certificates, *signer));
   BM_TRY(disclose::SignedDisclosure check, disclose::OpenDisclosure(file));
-  BM_CHECK(f->log->Append(ledger::MakeEvent(f->context, clock.Now(), "product:" + product,
-                                            ledger::DisclosureSigned{.digest = check.digest, .product = product, .version = result.version})));
+  BM_CHECK(f->log->Append(ledger::MakeEvent(
+      f->context, clock.Now(), "product:" + product,
+      ledger::DisclosureSigned{
+          .digest = check.digest, .product = product, .version = result.version})));
   BM_CHECK(MakeDirs(f->layout.disclosures(), 0700));
-  BM_CHECK(WriteFileAtomic(f->layout.disclosures() / fmt::format("{}-{:04}.birthmark", product, result.version), file));
+  BM_CHECK(WriteFileAtomic(
+      f->layout.disclosures() / fmt::format("{}-{:04}.birthmark", product, result.version), file));
   BM_CHECK(WriteFileAtomic(options.file, file));
   return result;
 }

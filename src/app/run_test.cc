@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The line with emulated devices that fail, the issuing desk at its limits, and the images it writes, in
-// real workspaces. (The line's own room knows no workspaces, so the test stands here.)
+// The line with emulated devices that fail, the issuing desk at its limits, and the images it
+// writes, in real workspaces. (The line's own room knows no workspaces, so the test stands here.)
 #include "line/run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/factory.h"
+#include "app/status.h"
 #include "app/test_workspace.h"
 
 namespace birthmark::line {
@@ -18,6 +19,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using Faults = std::vector<std::string>;
+constexpr int kMaxCount = 10;  // of the subordinate, see PlanText
 
 // Shop is a workspace opened for work.
 class Shop {
@@ -29,8 +31,14 @@ class Shop {
       std::abort();
     }
     f = std::move(*opened);
-    desk.emplace(DeskServices{.log = *f->log, .log_dir = f->layout.ledger(), .keys = *f->keys.online, .plan = plan(),
-                              .marks = f->marks, .serials = *f->serials, .clock = clock, .context = f->context});
+    desk.emplace(DeskServices{.log = *f->log,
+                              .log_dir = f->layout.ledger(),
+                              .keys = *f->keys.online,
+                              .plan = plan(),
+                              .marks = f->marks,
+                              .serials = *f->serials,
+                              .clock = clock,
+                              .context = f->context});
   }
   const plan::Plan& plan() const { return f->adopted.plan; }
   Materials MaterialsNow() {
@@ -38,31 +46,48 @@ class Shop {
     auto reader = f->NewReader();
     m.signers = app::SignersOf(**reader).value();
     for (const plan::Anchor& a : plan().anchors) {
-      if (fs::exists(f->layout.anchors() / a.id)) m.files[a.id] = ReadFile(f->layout.anchors() / a.id, 1 << 20).value();
+      if (fs::exists(f->layout.anchors() / a.id))
+        m.files[a.id] = ReadFile(f->layout.anchors() / a.id, 1 << 20).value();
     }
     return m;
   }
   // Run brings one unit to its end; `faults` are those of the n-th placement, counted from 1.
-  Result<UnitResult> Run(const std::string& serial, std::function<Faults(int)> faults, std::string board = "") {
+  Result<UnitResult> Run(const std::string& serial, std::function<Faults(int)> faults,
+                         std::string board = "") {
     if (!firmware) firmware = Firmware::Make(MaterialsNow()).value();
     if (board.empty()) board = plan::ToText(*plan().board);
     int placement = 0;
-    LineRun run({.log = *f->log, .log_dir = f->layout.ledger(), .plan = plan(), .firmware = *firmware, .desk = *desk,
-                 .clock = clock_, .rng = f->rng,
-                 .place = [&](const std::string& s) {
-                   return Fixture::PlaceEmulated(board, f->layout.devices() / s, faults(++placement));
-                 },
-                 .sessions = {}, .tell = [&](const UnitResult& r) { told.push_back(r); }, .context = f->context});
+    LineRun run({.log = *f->log,
+                 .log_dir = f->layout.ledger(),
+                 .plan = plan(),
+                 .firmware = *firmware,
+                 .desk = *desk,
+                 .clock = clock_,
+                 .rng = f->rng,
+                 .place =
+                     [&](const std::string& s) {
+                       return Fixture::PlaceEmulated(board, f->layout.devices() / s,
+                                                     faults(++placement));
+                     },
+                 .sessions = {},
+                 .tell = [&](const UnitResult& r) { told.push_back(r); },
+                 .context = f->context});
     return run.RunUnit(serial);
   }
-  std::string StateOf(const std::string& unit) { return f->log->registry().Unit(unit).value()->state; }
+  std::string StateOf(const std::string& unit) {
+    return f->log->registry().Unit(unit).value()->state;
+  }
   std::vector<std::string> Identities(const std::string& unit) {
     std::vector<std::string> out;
-    for (const auto& row : f->log->registry().IdentitiesOf(unit).value()) out.push_back(row.state);
+    std::vector<ledger::IdentityRow> rows = f->log->registry().IdentitiesOf(unit).value();
+    for (const ledger::IdentityRow& row : rows) out.push_back(row.state);
     return out;
   }
   Result<method::Certified> Issue(const std::string& serial, const crypto::PublicKey& key) {
-    method::Job job{.unit = plan().product.id + "/" + serial, .serial = serial, .slot = "idevid", .subject = ""};
+    method::Job job{.unit = plan().product.id + "/" + serial,
+                    .serial = serial,
+                    .slot = "idevid",
+                    .subject = ""};
     return desk->Issue({.job = job, .key = key, .method = "avocado", .proof = "csr-signature"});
   }
 
@@ -107,7 +132,8 @@ TEST_F(Run, APowerCutOnTheBenchIsRetriedToOneLiveIdentity) {
     SCOPED_TRACE(cut);
     shop.told.clear();
     std::string serial = "BMC-000" + std::to_string(++unit);
-    auto r = shop.Run(serial, [&](int n) { return n == 3 ? Faults{"--power-cut-after", cut} : Faults{}; });
+    auto r = shop.Run(serial,
+                      [&](int n) { return n == 3 ? Faults{"--power-cut-after", cut} : Faults{}; });
     ASSERT_TRUE(r) << r.error().ToString();
     EXPECT_EQ(r->lamp, kGood) << r->why;
     EXPECT_THAT(Lamps(shop), ElementsAre(kRetry, kGood));
@@ -118,7 +144,8 @@ TEST_F(Run, APowerCutOnTheBenchIsRetriedToOneLiveIdentity) {
 
 TEST_F(Run, AUnitThatAlwaysFailsIsScrapAndItsIdentityGoesInTheSameCommit) {
   Shop shop(bench, app::CopyOf(bench, app::PlanText("bmc")), clock);
-  auto r = shop.Run("BMC-0001", [](int n) { return n >= 4 ? Faults{"--power-cut-after", "1"} : Faults{}; });
+  auto r = shop.Run("BMC-0001",
+                    [](int n) { return n >= 4 ? Faults{"--power-cut-after", "1"} : Faults{}; });
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_EQ(r->lamp, kScrap);
   EXPECT_THAT(r->why, HasSubstr("identity-lock"));
@@ -127,7 +154,8 @@ TEST_F(Run, AUnitThatAlwaysFailsIsScrapAndItsIdentityGoesInTheSameCommit) {
   EXPECT_EQ(shop.StateOf("ridgeback-s1/BMC-0001"), "scrapped");
   auto reader = shop.f->NewReader();
   auto state = ledger::BodyOf<ledger::UnitState>((*reader)->EventAt((*reader)->size() - 1).value());
-  auto identity = ledger::BodyOf<ledger::IdentityState>((*reader)->EventAt((*reader)->size() - 2).value());
+  auto identity =
+      ledger::BodyOf<ledger::IdentityState>((*reader)->EventAt((*reader)->size() - 2).value());
   ASSERT_TRUE(state && identity);
   EXPECT_EQ(state->state, "scrapped");
   EXPECT_EQ(identity->state, "revoked");
@@ -135,7 +163,8 @@ TEST_F(Run, AUnitThatAlwaysFailsIsScrapAndItsIdentityGoesInTheSameCommit) {
 
 TEST_F(Run, ABurnerThatLosesPowerVoidsTheKeyItHad) {
   Shop shop(bench, app::CopyOf(bench, app::PlanText("bulb")), clock);
-  auto r = shop.Run("LUMO-000001", [](int n) { return n == 2 ? Faults{"--power-cut-after", "3"} : Faults{}; });
+  auto r = shop.Run("LUMO-000001",
+                    [](int n) { return n == 2 ? Faults{"--power-cut-after", "3"} : Faults{}; });
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_EQ(r->lamp, kGood) << r->why;
   EXPECT_THAT(Lamps(shop), ElementsAre(kRetry, kGood));
@@ -144,18 +173,19 @@ TEST_F(Run, ABurnerThatLosesPowerVoidsTheKeyItHad) {
 
 TEST_F(Run, CutAndLostFramesAreNoReasonForARetry) {
   Shop shop(bench, app::CopyOf(bench, app::PlanText("bulb")), clock);
-  auto r = shop.Run("LUMO-000001", [](int n) { return n == 2 ? Faults{"--drop-frame", "4", "--cut-frame", "2"} : Faults{}; });
+  auto r = shop.Run("LUMO-000001", [](int n) {
+    return n == 2 ? Faults{"--drop-frame", "4", "--cut-frame", "2"} : Faults{};
+  });
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_THAT(Lamps(shop), ElementsAre(kGood)) << shop.told[0].why;
   EXPECT_THAT(shop.Identities("lumo-a19/LUMO-000001"), ElementsAre("confirmed-locked"));
 }
 
 TEST_F(Run, AFullDeskStopsTheLineAndScrapsNothing) {
-  std::string text = app::PlanText("bmc");
-  app::Replace(text, "max-count = 50000", "max-count = 2");
-  Shop shop(bench, app::CopyOf(bench, text), clock);
-  ASSERT_TRUE(shop.Issue("X1", device::NewKey()->public_key()));
-  ASSERT_TRUE(shop.Issue("X2", device::NewKey()->public_key()));
+  Shop shop(bench, app::CopyOf(bench, app::PlanText("bmc")), clock);
+  for (int i = 0; i < kMaxCount; ++i) {
+    ASSERT_TRUE(shop.Issue("X" + std::to_string(i), device::NewKey()->public_key()));
+  }
   auto r = shop.Run("BMC-0001", [](int) { return Faults{}; });
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, "desk.retired");
@@ -164,20 +194,24 @@ TEST_F(Run, AFullDeskStopsTheLineAndScrapsNothing) {
 
 struct Desk : Run {};
 
-TEST_F(Desk, ACountThatIsFullRefusesAlsoAfterARestart) {
-  std::string text = app::PlanText("bmc");
-  app::Replace(text, "max-count = 50000", "max-count = 2");
-  fs::path ws = app::CopyOf(bench, text);
+TEST_F(Desk, ACountNearItsEndAlarmsAndAFullOneRefusesAlsoAfterARestart) {
+  fs::path ws = app::CopyOf(bench, app::PlanText("bmc"));
   {
     Shop shop(bench, ws, clock);
-    ASSERT_TRUE(shop.Issue("BMC-0001", device::NewKey()->public_key()));
-    ASSERT_TRUE(shop.Issue("BMC-0002", device::NewKey()->public_key()));
-    auto third = shop.Issue("BMC-0003", device::NewKey()->public_key());
-    ASSERT_FALSE(third);
-    EXPECT_EQ(third.error().code, "desk.retired");
+    for (int i = 1; i < kMaxCount; ++i) {
+      ASSERT_TRUE(shop.Issue("X" + std::to_string(i), device::NewKey()->public_key()));
+    }
+    app::StatusReport near = app::LookAt(ws, clock).value();
+    EXPECT_TRUE(near.alarms.Has("status.retiring"));
+    EXPECT_FALSE(near.alarms.Has("status.retired"));
+    ASSERT_TRUE(shop.Issue("LAST", device::NewKey()->public_key()));
+    auto more = shop.Issue("MORE", device::NewKey()->public_key());
+    ASSERT_FALSE(more);
+    EXPECT_EQ(more.error().code, "desk.retired");
   }
+  EXPECT_TRUE(app::LookAt(ws, clock)->alarms.Has("status.retired"));
   Shop again(bench, ws, clock);
-  EXPECT_EQ(again.Issue("BMC-0003", device::NewKey()->public_key()).error().code, "desk.retired");
+  EXPECT_EQ(again.Issue("MORE", device::NewKey()->public_key()).error().code, "desk.retired");
 }
 
 TEST_F(Desk, AWindowThatIsOverRefuses) {
@@ -239,7 +273,8 @@ TEST_F(Images, EachAnchorIsInTheImageThatThePlanPutsItIn) {
   ASSERT_TRUE(firmware);
   EXPECT_THAT(firmware->Find("first-stage")->anchors, ElementsAre("second"));
   EXPECT_THAT(firmware->Find("second-stage")->anchors, ElementsAre("update"));
-  EXPECT_THAT(firmware->Find("application")->anchors, testing::UnorderedElementsAre("bundle", "licence", "masa"));
+  EXPECT_THAT(firmware->Find("application")->anchors,
+              testing::UnorderedElementsAre("bundle", "licence", "masa"));
   EXPECT_THAT(firmware->Find("store")->anchors, ElementsAre("webpki"));
   EXPECT_EQ(firmware->Find("nowhere"), nullptr);
 }
@@ -260,6 +295,28 @@ TEST_F(Images, ABareKeyAsACertificateIsRefused) {
   for (plan::Anchor& a : changed.anchors) {
     if (a.id == "update") a.form = plan::Form::kCertificate;
   }
+  auto r = Firmware::Make({changed, m.keys, m.signers, m.files});
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, "firmware.container");
+  EXPECT_THAT(r.error().message, HasSubstr("update"));
+}
+
+TEST_F(Images, AnAnchorWhoseFileIsGoneIsNotLeftOut) {
+  Shop shop(bench, app::CopyOf(bench, app::PlanText("bmc")), clock);
+  Materials m = shop.MaterialsNow();
+  m.files.erase("webpki");
+  auto r = Firmware::Make(m);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, "firmware.container");
+  EXPECT_THAT(r.error().message, HasSubstr("webpki"));
+}
+
+TEST_F(Images, AnAnchorThatIsInNoImageIsReported) {
+  Shop shop(bench, app::CopyOf(bench, app::PlanText("bulb")), clock);
+  Materials m = shop.MaterialsNow();
+  plan::Plan changed = shop.plan();
+  std::erase_if(changed.stages,
+                [](const plan::Stage& s) { return s.kind == vocab::StageKind::kFirstStage; });
   auto r = Firmware::Make({changed, m.keys, m.signers, m.files});
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, "firmware.container");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of the line as a command starts it: people signed on at the stations with proof, images made and
-// released, anchors tried, then unit after unit. Not thread-safe.
+// One run of the line as a command starts it: people signed on at the stations with proof, images
+// made and released, anchors tried, then unit after unit. Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -21,13 +21,14 @@ struct ShiftOptions {
 
 struct ShiftResult {
   uint64_t good = 0, scrapped = 0;
-  uint64_t unexplained = 0;  // identities neither installed nor ended
-  uint64_t begun_before = 0; // units that an earlier run had begun
+  uint64_t unexplained = 0;   // identities neither installed nor ended
+  uint64_t begun_before = 0;  // units that an earlier run had begun
   bool stopped = false;
 };
 
-// RunShift. Errors: shift.no-person (nobody is enrolled), shift.link (a plan without an emulated board:
-// real links wait for a connection), those of the line, the ledger and the key stores.
-Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys, const Clock& clock);
+// RunShift. Errors: shift.no-person (nobody is enrolled), shift.link (a plan without an emulated
+// board: real links wait for a connection), those of the line, the ledger and the key stores.
+Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
+                             const Clock& clock);
 
 }  // namespace birthmark::app

@@ -12,7 +12,8 @@ struct StatusReport {
   bool rehearsal = true;
   uint64_t events = 0, units = 0, unfinished = 0, scrapped = 0, identities = 0;
   std::vector<std::string> products;
-  Findings alarms;   // status.retiring, status.retired, status.waiting, status.unexplained, status.offline-here
+  Findings alarms;  // status.retiring, status.retired, status.waiting, status.unexplained,
+                    // status.offline-here
 };
 
 // LookAt gathers it from a snapshot. Errors: those of OpenReader.

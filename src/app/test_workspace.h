@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rehearsal workspaces for tests: one is made for each plan text in a process, every test gets a copy.
-// Anchors of third parties, whose files a machine may lack, are left out or made here. One thread.
+// Rehearsal workspaces for tests: one is made for each plan text in a process, every test gets a
+// copy. Anchors of third parties, whose files a machine may lack, are left out or made here. One
+// thread.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -40,7 +41,10 @@ inline std::string PlanText(std::string_view example) {
     }
     if (!others) out += block;
   }
-  if (example == "bmc") Replace(out, "/etc/ssl/certs/ca-certificates.crt", "webpki.pem");
+  if (example == "bmc") {
+    Replace(out, "/etc/ssl/certs/ca-certificates.crt", "webpki.pem");
+    Replace(out, "max-count = 50000", "max-count = 10");  // a test can fill a subordinate
+  }
   return out;
 }
 
@@ -60,7 +64,9 @@ class Bench {
     Write("online", "a passphrase for the online keys\n");
     Write("offline", "another one for the offline keys\n");
     auto key = device::NewKey();
-    Write("webpki.pem", crypto::WritePem("CERTIFICATE", device::MakeCertificate({.cn = "Public Root", .ca = true}, *key, *key, "Public Root")));
+    Write("webpki.pem",
+          crypto::WritePem("CERTIFICATE", device::MakeCertificate({.cn = "Public Root", .ca = true},
+                                                                  *key, *key, "Public Root")));
   }
   fs::path operator/(std::string_view name) const { return dir_ / name; }
   const fs::path& path() const { return dir_.path(); }

@@ -16,13 +16,16 @@ std::string DeviceName(const plan::Plan& plan, const plan::Anchor& a) {
 }
 
 // RunKit offers each object and writes down the device's own words.
-Result<ledger::TrialsRun> RunKit(link::DeviceConsole& console, const plan::Plan& plan, const TrialKit& kit,
-                                 const std::string& unit, const std::string& core) {
+Result<ledger::TrialsRun> RunKit(link::DeviceConsole& console, const plan::Plan& plan,
+                                 const TrialKit& kit, const std::string& unit,
+                                 const std::string& core) {
   ledger::TrialsRun run{.unit = unit, .anchor = kit.anchor, .results = {}, .verifier = core};
   const plan::Anchor* anchor = plan.FindAnchor(kit.anchor);
   for (const TrialKit::Object& o : kit.objects) {
     BM_TRY(link::Trial said, console.Try(o.cose, DeviceName(plan, *anchor)));
-    anchors::TrialResult result{.spec = o.spec, .object = crypto::Sha256(o.cose), .verdict = said.text,
+    anchors::TrialResult result{.spec = o.spec,
+                                .object = crypto::Sha256(o.cose),
+                                .verdict = said.text,
                                 .accepted = said.accepted};
     run.results.push_back(cbor::ToValue(result));
   }
@@ -33,7 +36,8 @@ Result<ledger::TrialsRun> RunKit(link::DeviceConsole& console, const plan::Plan&
 
 Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores,
                      const std::map<std::string, std::vector<Authority>>& authorities,
-                     const std::map<std::string, line::SignerChain>& signers, const Clock& clock, Rng& rng) {
+                     const std::map<std::string, line::SignerChain>& signers, const Clock& clock,
+                     Rng& rng) {
   BM_CHECK(MakeDirs(layout.trials(), 0700));
   anchors::TrialKeys trial_keys;
   for (const plan::Anchor& anchor : plan.anchors) {
@@ -80,10 +84,12 @@ Result<std::vector<ledger::TrialsRun>> RunTrials(const Layout& layout, const pla
   std::error_code ec;
   fs::remove_all(state, ec);
   {
-    BM_TRY(line::Fixture device, line::Fixture::PlaceEmulated(std::string(plan::ToText(*plan.board)), state));
+    BM_TRY(line::Fixture device,
+           line::Fixture::PlaceEmulated(std::string(plan::ToText(*plan.board)), state));
     BM_TRY(link::Programmer * port, device.Port());
     for (const line::Image& image : firmware.images()) {
-      if (image.partition == "test-image") continue;  // it would run instead of the chain that is tried
+      if (image.partition == "test-image")
+        continue;  // it would run instead of the chain that is tried
       BM_CHECK(port->Install(device.board().Find(image.partition)->offset, image.bytes));
     }
     BM_CHECK(port->BlowNamed("boot-anchor", firmware.boot_anchor()));

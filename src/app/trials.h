@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trials of the anchors a device checks with: the objects are signed where the anchors' keys are, at init;
-// they are offered to the verifier of a sacrificial device when the line first runs a plan. What it says
-// goes into the log. The objects are signed under real anchors, so that only a rehearsal makes them.
+// Trials of the anchors a device checks with: the objects are signed where the anchors' keys are,
+// at init; they are offered to the verifier of a sacrificial device when the line first runs a
+// plan. What it says goes into the log. The objects are signed under real anchors, so that only a
+// rehearsal makes them.
 #pragma once
 
 #include <map>
@@ -40,10 +41,11 @@ struct TrialKit {
 // `authorities` are those of each PKI, from level 1 down. Errors: those of the builder, file.write.
 Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores,
                      const std::map<std::string, std::vector<Authority>>& authorities,
-                     const std::map<std::string, line::SignerChain>& signers, const Clock& clock, Rng& rng);
+                     const std::map<std::string, line::SignerChain>& signers, const Clock& clock,
+                     Rng& rng);
 
-// RunTrials installs the firmware on a new emulated device of its own and offers it every kit. One event
-// an anchor. Errors: those of the link; trial.kit (a kit that cannot be read).
+// RunTrials installs the firmware on a new emulated device of its own and offers it every kit. One
+// event an anchor. Errors: those of the link; trial.kit (a kit that cannot be read).
 Result<std::vector<ledger::TrialsRun>> RunTrials(const Layout& layout, const plan::Plan& plan,
                                                  const line::Firmware& firmware);
 

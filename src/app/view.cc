@@ -20,11 +20,13 @@ Result<std::unique_ptr<View>> View::Open(const std::string& where) {
 Status View::FillFrom(ledger::Bundle& bundle) {
   BM_TRY(db_, ledger::Db::Open("", ledger::Db::Mode::kCreate));
   BM_CHECK(ledger::Registry::CreateTables(db_));
-  BM_TRY(registry_, ledger::Registry::Open(db_, [this](const ledger::Key16& key, std::vector<uint64_t>& out) -> Status {
-    auto [from, to] = keys_.equal_range(key);
-    for (auto it = from; it != to; ++it) out.push_back(it->second);
-    return {};
-  }));
+  BM_TRY(registry_,
+         ledger::Registry::Open(
+             db_, [this](const ledger::Key16& key, std::vector<uint64_t>& out) -> Status {
+               auto [from, to] = keys_.equal_range(key);
+               for (auto it = from; it != to; ++it) out.push_back(it->second);
+               return {};
+             }));
   BM_CHECK(db_.Exec("BEGIN"));
   BM_CHECK(bundle.ForEach([&](uint64_t seq, const ledger::Event& e, ByteView) -> Status {
     if (e.type == ledger::Genesis::kType) {
@@ -32,14 +34,22 @@ Status View::FillFrom(ledger::Bundle& bundle) {
       rehearsal_ = genesis.rehearsal;
     }
     BM_TRY(ledger::Changes changes, ledger::Fold(e));
-    return registry_->Apply(seq, changes);
+    BM_CHECK(registry_->Apply(seq, changes));
+    // At once: a later change of state looks its identity up by these keys.
+    for (const ledger::Change& c : changes) {
+      if (auto* row = std::get_if<ledger::IdentityRow>(&c)) {
+        for (const ledger::Key16& key : {ledger::SpkiKey(row->spki), ledger::SerialKey(row->serial),
+                                         ledger::UnitKey(row->unit)}) {
+          keys_.emplace(key, seq);
+        }
+      } else if (auto* made = std::get_if<ledger::KeyRow>(&c)) {
+        keys_.emplace(ledger::SpkiKey(made->spki), seq);
+      }
+    }
+    return {};
   }));
   BM_CHECK(registry_->EndBatch());
-  BM_CHECK(db_.Exec("COMMIT"));
-  return registry_->ForEachKey(0, [this](const ledger::Key16& key, uint64_t seq) -> Status {
-    keys_.emplace(key, seq);
-    return {};
-  });
+  return db_.Exec("COMMIT");
 }
 
 ledger::EventSource& View::events() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registry as commands look at it, over a workspace or over an evidence bundle alike: from a bundle
-// the same fold fills tables in memory. Read-only. Not thread-safe.
+// The registry as commands look at it, over a workspace or over an evidence bundle alike: from a
+// bundle the same fold fills tables in memory. Read-only. Not thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,8 @@ namespace birthmark::app {
 
 class View {
  public:
-  // Open takes a workspace's folder or a bundle's file. Errors: those of OpenReader and Bundle::Open.
+  // Open takes a workspace's folder or a bundle's file. Errors: those of OpenReader and
+  // Bundle::Open.
   static Result<std::unique_ptr<View>> Open(const std::string& workspace_or_bundle);
 
   ledger::Registry& registry() { return reader_ ? reader_->registry() : *registry_; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workspaces: what init, adopt and publish refuse and what that leaves behind; status; the same lists from
-// a workspace and from its bundle.
+// Workspaces: what init, adopt and publish refuse and what that leaves behind; status; the same
+// lists from a workspace and from its bundle.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -22,10 +22,16 @@ using testing::HasSubstr;
 struct Workspace : testing::Test {
   // Entries counts what is in the bench's folder, to see that a refusal leaves nothing.
   size_t Entries() const {
-    return static_cast<size_t>(std::distance(fs::directory_iterator(bench.path()), fs::directory_iterator()));
+    return static_cast<size_t>(
+        std::distance(fs::directory_iterator(bench.path()), fs::directory_iterator()));
   }
   ShiftResult MustRun(const fs::path& ws, uint64_t units) {
-    auto r = RunShift({.workspace = ws, .product = "", .as = "", .units = units, .tell = [](const line::UnitResult&) {}, .stop = {}},
+    auto r = RunShift({.workspace = ws,
+                       .product = "",
+                       .as = "",
+                       .units = units,
+                       .tell = [](const line::UnitResult&) {},
+                       .stop = {}},
                       bench.Keys(), clock);
     if (!r) {
       ADD_FAILURE() << r.error().ToString();
@@ -37,8 +43,9 @@ struct Workspace : testing::Test {
   void Begin(const fs::path& ws, const std::string& unit) {
     auto f = Factory::Open(ws, bench.Keys(), false, "", "", clock);
     ASSERT_TRUE(f) << f.error().ToString();
-    ASSERT_TRUE((*f)->log->Append(ledger::MakeEvent((*f)->context, clock.Now(), "unit:" + unit,
-                                                    ledger::UnitState{.unit = unit, .state = "started", .reason = "on the line"})));
+    ASSERT_TRUE((*f)->log->Append(ledger::MakeEvent(
+        (*f)->context, clock.Now(), "unit:" + unit,
+        ledger::UnitState{.unit = unit, .state = "started", .reason = "on the line"})));
   }
   Result<Adopted> Adopt(const fs::path& ws, const std::string& text, bool dry_run = false) {
     return AdoptPlan(ws, MustParse(text), bench.path(), bench.Keys(), "", dry_run, clock);
@@ -90,18 +97,19 @@ TEST_F(InitTest, AFolderThatCannotBeMadeIsTheEnvironment) {
 
 TEST_F(InitTest, ProductionIsRefusedWithEveryReason) {
   size_t before = Entries();
-  auto r = Init({.workspace = bench / "ws", .plan_file = bench / "plan.toml", .production = true}, MustParse(text),
-                bench.Keys(), clock);
+  auto r = Init({.workspace = bench / "ws", .plan_file = bench / "plan.toml", .production = true},
+                MustParse(text), bench.Keys(), clock);
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, "init.production");
-  EXPECT_THAT(r.error().message, testing::AllOf(HasSubstr("plan.pen-rehearsal"), HasSubstr("plan.example")));
+  EXPECT_THAT(r.error().message,
+              testing::AllOf(HasSubstr("plan.pen-rehearsal"), HasSubstr("plan.example")));
   EXPECT_EQ(Entries(), before);
 }
 
 TEST_F(InitTest, ADryRunMakesNothing) {
   size_t before = Entries();
-  auto r = Init({.workspace = bench / "ws", .plan_file = bench / "plan.toml", .dry_run = true}, MustParse(text),
-                bench.Keys(), clock);
+  auto r = Init({.workspace = bench / "ws", .plan_file = bench / "plan.toml", .dry_run = true},
+                MustParse(text), bench.Keys(), clock);
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_FALSE(r->levels.empty());
   EXPECT_EQ(Entries(), before);
@@ -206,7 +214,9 @@ TEST_F(StatusTest, AUnitOnTheLineIsTold) {
 
 struct PublishTest : Workspace {
   Result<DiscloseResult> Disclose(const fs::path& ws, const char* file, bool dry_run = false) {
-    return DiscloseProduct({.workspace = ws, .product = "", .as = "", .file = bench / file, .dry_run = dry_run}, bench.Keys(), clock);
+    return DiscloseProduct(
+        {.workspace = ws, .product = "", .as = "", .file = bench / file, .dry_run = dry_run},
+        bench.Keys(), clock);
   }
 };
 
@@ -222,17 +232,22 @@ TEST_F(PublishTest, ABundleGivesTheListsOfItsWorkspace) {
   EXPECT_EQ((*a)->rehearsal(), (*b)->rehearsal());
   auto units = [](View& v) {
     std::string out;
-    for (const auto& u : v.registry().Units({}, {}).value()) out += u.unit + " " + u.state + " " + u.site + " " + std::to_string(u.visits) + "\n";
+    auto rows = v.registry().Units({}, {}).value();
+    for (const auto& u : rows)
+      out += u.unit + " " + u.state + " " + u.site + " " + std::to_string(u.visits) + "\n";
     return out;
   };
   auto identities = [](View& v) {
     std::string out;
-    for (const auto& i : v.registry().Identities({}, {}).value()) out += std::to_string(i.seq) + " " + ToHex(i.serial) + " " + i.unit + " " + i.state + "\n";
+    auto rows = v.registry().Identities({}, {}).value();
+    for (const auto& i : rows)
+      out += std::to_string(i.seq) + " " + ToHex(i.serial) + " " + i.unit + " " + i.state + "\n";
     return out;
   };
   auto cas = [](View& v) {
     std::string out;
-    for (const auto& c : v.registry().Cas().value()) out += c.id + " " + c.name + " " + std::to_string(c.issued) + "\n";
+    auto rows = v.registry().Cas().value();
+    for (const auto& c : rows) out += c.id + " " + c.name + " " + std::to_string(c.issued) + "\n";
     return out;
   };
   EXPECT_THAT(units(**a), HasSubstr("lumo-a19/LUMO-000002 packed"));
@@ -264,10 +279,12 @@ TEST_F(PublishTest, TheSecondDisclosureIsVersionTwoAndEachRecomputes) {
     ASSERT_TRUE(r) << r.error().ToString();
     ASSERT_FALSE(r->refused) << r->findings.ToString();
     EXPECT_EQ(r->version, version);
-    auto kept = static_cast<uint32_t>(std::distance(fs::directory_iterator(Layout(ws).disclosures()), fs::directory_iterator()));
+    auto kept = static_cast<uint32_t>(
+        std::distance(fs::directory_iterator(Layout(ws).disclosures()), fs::directory_iterator()));
     EXPECT_EQ(kept, version);
     ASSERT_TRUE(WriteBundle(ws, bench.Keys(), clock, bench / "b"));
-    auto again = disclose::RunRecompute({.bundle = (bench / "b").string(), .file = (bench / "d").string(), .json = false});
+    auto again = disclose::RunRecompute(
+        {.bundle = (bench / "b").string(), .file = (bench / "d").string(), .json = false});
     ASSERT_TRUE(again) << again.error().ToString();
     EXPECT_EQ(again->exit, 0) << again->out;
   }

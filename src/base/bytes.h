@@ -45,7 +45,8 @@ bool EqualSecret(ByteView a, ByteView b);
 // Wipe overwrites memory in a way the compiler keeps.
 void Wipe(void* p, size_t n);
 
-// SecretAccess is the token that reading a secret takes, so that every reader is found by one search.
+// SecretAccess is the token that reading a secret takes, so that every reader is found by one
+// search.
 struct SecretAccess {
   explicit SecretAccess() = default;
 };

@@ -18,7 +18,8 @@ TEST(Hex, RoundTripsAndRefusesOddOrForeignDigits) {
 // RFC 4648 section 10.
 TEST(Base64, AgreesWithTheRfcVectors) {
   const std::pair<const char*, const char*> vectors[] = {
-      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
+      {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+      {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
   for (auto [plain, coded] : vectors) {
     EXPECT_EQ(ToBase64(AsBytes(plain)), coded);
     EXPECT_EQ(FromBase64(coded), ToBytes(plain));

@@ -107,7 +107,8 @@ std::optional<milliseconds> ParseDuration(std::string_view s) {
     size_t i = 0;
     double v = 0, scale = 0;
     for (; i < s.size() && i < 12 &&
-           (std::isdigit(static_cast<unsigned char>(s[i])) || (s[i] == '.' && scale == 0)); ++i) {
+           (std::isdigit(static_cast<unsigned char>(s[i])) || (s[i] == '.' && scale == 0));
+         ++i) {
       if (s[i] == '.') {
         scale = 1;
       } else if (scale == 0) {
@@ -120,13 +121,26 @@ std::optional<milliseconds> ParseDuration(std::string_view s) {
     if (i == 0 || i >= s.size()) return std::nullopt;
     double unit = 0;
     switch (s[i]) {
-      case 'Y': unit = in_time ? 0 : 365.25 * 86400e3; break;
-      case 'M': unit = in_time ? 60e3 : 365.25 / 12 * 86400e3; break;
-      case 'W': unit = in_time ? 0 : 7 * 86400e3; break;
-      case 'D': unit = in_time ? 0 : 86400e3; break;
-      case 'H': unit = in_time ? 3600e3 : 0; break;
-      case 'S': unit = in_time ? 1e3 : 0; break;
-      default: return std::nullopt;
+      case 'Y':
+        unit = in_time ? 0 : 365.25 * 86400e3;
+        break;
+      case 'M':
+        unit = in_time ? 60e3 : 365.25 / 12 * 86400e3;
+        break;
+      case 'W':
+        unit = in_time ? 0 : 7 * 86400e3;
+        break;
+      case 'D':
+        unit = in_time ? 0 : 86400e3;
+        break;
+      case 'H':
+        unit = in_time ? 3600e3 : 0;
+        break;
+      case 'S':
+        unit = in_time ? 1e3 : 0;
+        break;
+      default:
+        return std::nullopt;
     }
     if (unit == 0) return std::nullopt;
     total += v * unit;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time: UTC in milliseconds, RFC 3339 text, and clocks that are passed in. No time zones, no locale.
+// Time: UTC in milliseconds, RFC 3339 text, and clocks that are passed in. No time zones, no
+// locale.
 #pragma once
 
 #include <chrono>

@@ -16,8 +16,9 @@ TEST(Time, FormatsAndParsesRfc3339) {
 }
 
 TEST(Time, RefusesWhatIsNotADateOrHasNoZone) {
-  for (const char* bad : {"", "2026-02-30", "2026-1-1", "2026-11-21T10:05:06", "2026-11-21T24:00:00Z",
-                          "2026-11-21T10:05:06+01:00", "2026-11-21T10:05:06.Z"}) {
+  for (const char* bad :
+       {"", "2026-02-30", "2026-1-1", "2026-11-21T10:05:06", "2026-11-21T24:00:00Z",
+        "2026-11-21T10:05:06+01:00", "2026-11-21T10:05:06.Z"}) {
     EXPECT_FALSE(ParseTime(bad)) << bad;
   }
 }

@@ -8,10 +8,14 @@ namespace birthmark {
 
 int ExitCode(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kNegative: return 1;
-    case ErrorKind::kUsage: return 2;
-    case ErrorKind::kEnvironment: return 3;
-    case ErrorKind::kInternal: return 4;
+    case ErrorKind::kNegative:
+      return 1;
+    case ErrorKind::kUsage:
+      return 2;
+    case ErrorKind::kEnvironment:
+      return 3;
+    case ErrorKind::kInternal:
+      return 4;
   }
   return 4;
 }

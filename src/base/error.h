@@ -63,14 +63,14 @@ Error FromErrno(std::string code, std::string_view what, int err);
 #define BM_CONCAT2(a, b) a##b
 #define BM_CONCAT(a, b) BM_CONCAT2(a, b)
 // BM_TRY(var, expr): var = *expr, or return its error.
-#define BM_TRY(var, ...)                                                                 \
-  auto BM_CONCAT(bm_try_, __LINE__) = (__VA_ARGS__);                                     \
-  if (!BM_CONCAT(bm_try_, __LINE__))                                                     \
-    return std::unexpected(std::move(BM_CONCAT(bm_try_, __LINE__)).error());             \
+#define BM_TRY(var, ...)                                                     \
+  auto BM_CONCAT(bm_try_, __LINE__) = (__VA_ARGS__);                         \
+  if (!BM_CONCAT(bm_try_, __LINE__))                                         \
+    return std::unexpected(std::move(BM_CONCAT(bm_try_, __LINE__)).error()); \
   var = std::move(*BM_CONCAT(bm_try_, __LINE__))
 // BM_CHECK(expr): go on, or return its error; for Status.
-#define BM_CHECK(...)                                                                    \
-  do {                                                                                   \
-    auto bm_status = (__VA_ARGS__);                                                      \
-    if (!bm_status) return std::unexpected(std::move(bm_status).error());                \
+#define BM_CHECK(...)                                                     \
+  do {                                                                    \
+    auto bm_status = (__VA_ARGS__);                                       \
+    if (!bm_status) return std::unexpected(std::move(bm_status).error()); \
   } while (0)

@@ -38,12 +38,12 @@ Result<Bytes> ReadFile(const fs::path& path, size_t max_bytes) {
     return std::unexpected(
         FromErrno(errno == ENOENT ? "file.missing" : "file.read", path.string(), errno));
   }
-  struct stat st {};
+  struct stat st{};
   if (fstat(f.fd, &st) != 0) return std::unexpected(FromErrno("file.read", path.string(), errno));
   if (S_ISDIR(st.st_mode)) return Environment("file.read", path.string() + ": is a folder");
   auto too_large = [&] {
-    return Refused("file.too-large",
-                   fmt::format("{}: larger than the {} bytes allowed here", path.string(), max_bytes));
+    return Refused("file.too-large", fmt::format("{}: larger than the {} bytes allowed here",
+                                                 path.string(), max_bytes));
   };
   if (S_ISREG(st.st_mode) && static_cast<uint64_t>(st.st_size) > max_bytes) return too_large();
   Bytes out;

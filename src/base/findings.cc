@@ -25,7 +25,8 @@ std::string Findings::ToString(std::string_view file) const {
   static constexpr const char* kWord[] = {"error", "warning", "note"};
   std::string out;
   for (const Finding& f : all_) {
-    if (!file.empty()) out += f.line > 0 ? fmt::format("{}:{}: ", file, f.line) : fmt::format("{}: ", file);
+    if (!file.empty())
+      out += f.line > 0 ? fmt::format("{}:{}: ", file, f.line) : fmt::format("{}: ", file);
     out += fmt::format("{}[{}]: {}\n", kWord[static_cast<int>(f.severity)], f.code, f.message);
     if (!f.fix.empty()) out += fmt::format("  fix: {}\n", f.fix);
   }

@@ -13,7 +13,7 @@ enum class Severity { kError, kWarning, kNote };
 // Finding is one thing a check found. `line` is 1-based, 0 where there is no line.
 struct Finding {
   Severity severity = Severity::kError;
-  std::string code;     // stable and dotted: "plan.store-unknown"; `birthmark explain CODE` tells more
+  std::string code;  // stable and dotted: "plan.store-unknown"; `birthmark explain CODE` tells more
   std::string message;  // what and where
   std::string fix;      // what to do
   int line = 0;

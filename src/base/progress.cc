@@ -8,7 +8,10 @@
 namespace birthmark {
 
 Progress::Progress(std::string what, uint64_t total, bool shown)
-    : what_(std::move(what)), total_(total), shown_(shown), start_(std::chrono::steady_clock::now()) {}
+    : what_(std::move(what)),
+      total_(total),
+      shown_(shown),
+      start_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() { Clear(); }
 

@@ -2,13 +2,14 @@
 // Progress of long work for a person at a terminal; silent in a pipe. Not thread-safe.
 #pragma once
 
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace birthmark {
 
-// Progress draws one line on standard error, at most ten times a second, with an estimate of the end.
+// Progress draws one line on standard error, at most ten times a second, with an estimate of the
+// end.
 class Progress {
  public:
   // `shown` is normally isatty(2); total 0 means unknown.

@@ -11,7 +11,8 @@ namespace {
 
 class Decoder {
  public:
-  Decoder(ByteView data, const Limits& limits) : data_(data), left_(limits.items), depth_(limits.depth) {}
+  Decoder(ByteView data, const Limits& limits)
+      : data_(data), left_(limits.items), depth_(limits.depth) {}
 
   Result<Value> Item(int depth) {
     if (depth > depth_) return Bad("depth", "items are nested too deeply");
@@ -22,8 +23,10 @@ class Decoder {
     if (major == 7) return Simple(first);
     BM_TRY(uint64_t n, Argument());
     switch (major) {
-      case 0: return Value(n);
-      case 1: return Value(Negative{n});
+      case 0:
+        return Value(n);
+      case 1:
+        return Value(Negative{n});
       case 2: {
         BM_TRY(ByteView b, Take(n));
         return Value(Bytes(b.begin(), b.end()));
@@ -34,8 +37,10 @@ class Decoder {
         if (!IsUtf8(birthmark::AsText(b))) return BadAt(at, "utf8", "a text is not UTF-8");
         return Value(std::string(b.begin(), b.end()));
       }
-      case 4: return ArrayOf(n, depth);
-      case 5: return MapOf(n, depth);
+      case 4:
+        return ArrayOf(n, depth);
+      case 5:
+        return MapOf(n, depth);
       default: {
         BM_TRY(Value inner, Item(depth + 1));
         return Value::Tag(n, std::move(inner));
@@ -49,7 +54,9 @@ class Decoder {
   std::unexpected<Error> BadAt(size_t at, const char* code, const char* what) const {
     return Refused(fmt::format("cbor.{}", code), fmt::format("{} at byte {}", what, at));
   }
-  std::unexpected<Error> Bad(const char* code, const char* what) const { return BadAt(pos_, code, what); }
+  std::unexpected<Error> Bad(const char* code, const char* what) const {
+    return BadAt(pos_, code, what);
+  }
 
   // Argument reads the head at pos_ and moves past it; only the shortest form is taken.
   Result<uint64_t> Argument() {
@@ -175,7 +182,10 @@ void Writer::Head(int major, uint64_t n) {
     return;
   }
   int bytes = n <= 0xff ? 1 : n <= 0xffff ? 2 : n <= 0xffffffff ? 4 : 8;
-  out_.push_back(m | static_cast<uint8_t>(bytes == 1 ? 24 : bytes == 2 ? 25 : bytes == 4 ? 26 : 27));
+  out_.push_back(m | static_cast<uint8_t>(bytes == 1   ? 24
+                                          : bytes == 2 ? 25
+                                          : bytes == 4 ? 26
+                                                       : 27));
   for (int i = bytes - 1; i >= 0; --i) out_.push_back(static_cast<uint8_t>(n >> (8 * i)));
 }
 

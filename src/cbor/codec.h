@@ -13,8 +13,8 @@ namespace birthmark::cbor {
 
 // Limits bound what a decoder will hold, before it holds it.
 struct Limits {
-  int depth = 32;                // nested arrays, maps and tags
-  size_t items = 1'000'000;      // data items in all
+  int depth = 32;            // nested arrays, maps and tags
+  size_t items = 1'000'000;  // data items in all
 };
 
 // Writer appends encoded items to a buffer; the caller keeps map keys in order.
@@ -22,7 +22,9 @@ class Writer {
  public:
   explicit Writer(Bytes& out) : out_(out) {}
   void Head(int major, uint64_t n);
-  void Int(int64_t i) { i >= 0 ? Head(0, static_cast<uint64_t>(i)) : Head(1, static_cast<uint64_t>(-(i + 1))); }
+  void Int(int64_t i) {
+    i >= 0 ? Head(0, static_cast<uint64_t>(i)) : Head(1, static_cast<uint64_t>(-(i + 1)));
+  }
   void Uint(uint64_t u) { Head(0, u); }
   void Bool(bool b) { out_.push_back(b ? 0xf5 : 0xf4); }
   void Null() { out_.push_back(0xf6); }
@@ -44,7 +46,8 @@ class Writer {
   Bytes& out_;
 };
 
-// Encode gives the one deterministic encoding; maps are sorted, a duplicate key is a programming error.
+// Encode gives the one deterministic encoding; maps are sorted, a duplicate key is a programming
+// error.
 Bytes Encode(const Value& v);
 
 // Decode reads exactly one item that fills `data`.
@@ -52,8 +55,8 @@ Bytes Encode(const Value& v);
 // cbor.key-duplicate, cbor.utf8, cbor.depth, cbor.items, cbor.unsupported.
 Result<Value> Decode(ByteView data, const Limits& limits = {});
 
-// DecodePrefix reads one item from the front of `data` and sets *used to its length (CBOR sequences,
-// RFC 8742).
+// DecodePrefix reads one item from the front of `data` and sets *used to its length (CBOR
+// sequences, RFC 8742).
 Result<Value> DecodePrefix(ByteView data, size_t* used, const Limits& limits = {});
 
 // Diagnose is RFC 8949 section 8 diagnostic notation, indented, for people.

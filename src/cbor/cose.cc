@@ -22,23 +22,33 @@ Bytes SigStructure(ByteView protected_bytes, ByteView external_aad, ByteView pay
   w.ArrayHead(4);
   w.Text("Signature1");
   // An empty map is signed as an empty string, however it was sent.
-  w.ByteString(protected_bytes.size() == 1 && protected_bytes[0] == 0xa0 ? ByteView() : protected_bytes);
+  w.ByteString(protected_bytes.size() == 1 && protected_bytes[0] == 0xa0 ? ByteView()
+                                                                         : protected_bytes);
   w.ByteString(external_aad);
   w.ByteString(payload);
   return out;
 }
 
-size_t EcdsaHalf(int64_t algorithm) { return algorithm == kEs256 ? 32 : algorithm == kEs384 ? 48 : 0; }
+size_t EcdsaHalf(int64_t algorithm) {
+  return algorithm == kEs256 ? 32 : algorithm == kEs384 ? 48 : 0;
+}
 
 Status CheckSignatureLength(int64_t algorithm, size_t n) {
   bool fits = false;
   switch (algorithm) {
     case kEs256:
-    case kEdDsa: fits = n == 64; break;
-    case kEs384: fits = n == 96; break;
-    case kRs256: fits = n == 256 || n == 384 || n == 512; break;
+    case kEdDsa:
+      fits = n == 64;
+      break;
+    case kEs384:
+      fits = n == 96;
+      break;
+    case kRs256:
+      fits = n == 256 || n == 384 || n == 512;
+      break;
     default:
-      return Refused("cose.algorithm", fmt::format("algorithm {} is not one this version reads", algorithm));
+      return Refused("cose.algorithm",
+                     fmt::format("algorithm {} is not one this version reads", algorithm));
   }
   if (!fits) {
     return Refused("cose.signature-length",
@@ -55,10 +65,14 @@ std::string CoseHeaders::TypeText() const {
 
 int64_t CoseAlgorithm(crypto::Algorithm a) {
   switch (a) {
-    case crypto::Algorithm::kEcdsaP256: return kEs256;
-    case crypto::Algorithm::kEcdsaP384: return kEs384;
-    case crypto::Algorithm::kEd25519: return kEdDsa;
-    default: return kRs256;
+    case crypto::Algorithm::kEcdsaP256:
+      return kEs256;
+    case crypto::Algorithm::kEcdsaP384:
+      return kEs384;
+    case crypto::Algorithm::kEd25519:
+      return kEdDsa;
+    default:
+      return kRs256;
   }
 }
 
@@ -94,7 +108,8 @@ Bytes EncodeCose(const CoseSign1& m) {
 
 Result<CoseSign1> ParseCose(ByteView data, const CoseReading& how) {
   if (data.size() > how.max_bytes) {
-    return Refused("cose.too-large", fmt::format("{} octets; {} are allowed", data.size(), how.max_bytes));
+    return Refused("cose.too-large",
+                   fmt::format("{} octets; {} are allowed", data.size(), how.max_bytes));
   }
   BM_TRY(Value top, Decode(data));
   const Value* body = &top;
@@ -107,8 +122,9 @@ Result<CoseSign1> ParseCose(ByteView data, const CoseReading& how) {
     return Refused("cose.tag", "no COSE_Sign1 tag (18)");
   }
   const Array* a = body->AsArray();
-  if (a == nullptr || a->size() != 4 || (*a)[0].AsBytes() == nullptr || (*a)[1].AsMap() == nullptr ||
-      ((*a)[2].AsBytes() == nullptr && !(*a)[2].IsNull()) || (*a)[3].AsBytes() == nullptr) {
+  if (a == nullptr || a->size() != 4 || (*a)[0].AsBytes() == nullptr ||
+      (*a)[1].AsMap() == nullptr || ((*a)[2].AsBytes() == nullptr && !(*a)[2].IsNull()) ||
+      (*a)[3].AsBytes() == nullptr) {
     return Refused("cose.shape", "not the four parts of a COSE_Sign1");
   }
   CoseSign1 m;
@@ -121,7 +137,8 @@ Result<CoseSign1> ParseCose(ByteView data, const CoseReading& how) {
     const Value* alg = (*a)[1].Find(Value(1));
     if (alg != nullptr) m.headers.algorithm = alg->AsInt();
   }
-  if (!m.headers.algorithm) return Refused("cose.algorithm", "the protected header names no algorithm");
+  if (!m.headers.algorithm)
+    return Refused("cose.algorithm", "the protected header names no algorithm");
   BM_CHECK(CheckSignatureLength(*m.headers.algorithm, m.signature.size()));
   return m;
 }
@@ -129,16 +146,17 @@ Result<CoseSign1> ParseCose(ByteView data, const CoseReading& how) {
 Status VerifyCose(const CoseSign1& m, const crypto::PublicKey& key, ByteView external_aad,
                   std::optional<ByteView> detached_payload) {
   if (m.headers.algorithm != CoseAlgorithm(key.algorithm())) {
-    return Refused("cose.algorithm", fmt::format("signed with algorithm {}, but the key is {}",
-                                                 m.headers.algorithm.value_or(0),
-                                                 crypto::ToText(key.algorithm())));
+    return Refused("cose.algorithm",
+                   fmt::format("signed with algorithm {}, but the key is {}",
+                               m.headers.algorithm.value_or(0), crypto::ToText(key.algorithm())));
   }
   if (m.payload.has_value() == detached_payload.has_value()) {
-    return Refused("cose.payload", m.payload ? "a payload beside the one that the message holds"
-                                             : "the message is detached and its payload is missing");
+    return Refused("cose.payload", m.payload
+                                       ? "a payload beside the one that the message holds"
+                                       : "the message is detached and its payload is missing");
   }
-  Bytes signed_bytes =
-      SigStructure(m.protected_bytes, external_aad, m.payload ? ByteView(*m.payload) : *detached_payload);
+  Bytes signed_bytes = SigStructure(m.protected_bytes, external_aad,
+                                    m.payload ? ByteView(*m.payload) : *detached_payload);
   Result<Bytes> signature = m.signature;
   if (EcdsaHalf(*m.headers.algorithm) != 0) signature = crypto::EcdsaRawToDer(m.signature);
   if (!signature || !key.Verify(signed_bytes, *signature)) {

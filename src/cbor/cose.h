@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// COSE_Sign1 (RFC 9052 section 4.2) with the headers that a SCITT signed statement carries: algorithm,
-// type, CWT claims, certificate chain. Signing through any Signer; strict reading. Leaves out trust in
-// the chain (pki, disclose), MACs and encryption. Values and pure functions; thread-safe.
+// COSE_Sign1 (RFC 9052 section 4.2) with the headers that a SCITT signed statement carries:
+// algorithm, type, CWT claims, certificate chain. Signing through any Signer; strict reading.
+// Leaves out trust in the chain (pki, disclose), MACs and encryption. Values and pure functions;
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct CwtClaims {
   Map other;
 };
 
-// CoseHeaders is a protected header, decoded. content_type and type are a text or an unsigned number.
+// CoseHeaders is a protected header, decoded. content_type and type are a text or an unsigned
+// number.
 struct CoseHeaders {
   std::optional<int64_t> algorithm;   // 1; the signer sets it when signing
   std::optional<Value> content_type;  // 3
@@ -42,9 +44,9 @@ struct CoseHeaders {
 
 // CoseSign1 is one signed message.
 struct CoseSign1 {
-  Bytes protected_bytes;  // what was signed, as it stood
-  CoseHeaders headers;    // the same, decoded
-  Map unprotected;        // covered by no signature: whatever is in it must prove itself
+  Bytes protected_bytes;         // what was signed, as it stood
+  CoseHeaders headers;           // the same, decoded
+  Map unprotected;               // covered by no signature: whatever is in it must prove itself
   std::optional<Bytes> payload;  // empty when detached
   Bytes signature;               // r || s for ECDSA
 };
@@ -67,14 +69,14 @@ Bytes EncodeCose(const CoseSign1& m);
 
 struct CoseReading {
   bool require_tag = true;
-  // RFC 9052 section 3.1: the algorithm must be authenticated where it can be, so it is taken from the
-  // unprotected header only on request.
+  // RFC 9052 section 3.1: the algorithm must be authenticated where it can be, so it is taken from
+  // the unprotected header only on request.
   bool allow_unprotected_algorithm = false;
   size_t max_bytes = size_t{64} << 20;
 };
 // ParseCose reads one message and nothing after it.
-// Errors: those of Decode; cose.too-large, cose.tag, cose.shape, cose.header (a header of a wrong type, in
-// both maps, or an empty chain), cose.critical, cose.algorithm, cose.signature-length.
+// Errors: those of Decode; cose.too-large, cose.tag, cose.shape, cose.header (a header of a wrong
+// type, in both maps, or an empty chain), cose.critical, cose.algorithm, cose.signature-length.
 Result<CoseSign1> ParseCose(ByteView data, const CoseReading& how = {});
 
 // VerifyCose checks the signature under one key. A detached message needs its payload.

@@ -11,7 +11,8 @@
 namespace birthmark::cbor {
 namespace {
 
-constexpr int kAlg = 1, kCrit = 2, kContentType = 3, kClaims = 15, kType = 16, kX5Chain = 33, kX5T = 34;
+constexpr int kAlg = 1, kCrit = 2, kContentType = 3, kClaims = 15, kType = 16, kX5Chain = 33,
+              kX5T = 34;
 constexpr int kUnderstood[] = {kAlg, kCrit, kContentType, kClaims, kType, kX5Chain, kX5T};
 constexpr int kSha256 = -16;  // RFC 9054 section 3.2
 constexpr size_t kLongestChain = 16;
@@ -32,7 +33,8 @@ Result<CwtClaims> ReadClaims(const Value& v) {
       if (x.AsText() == nullptr) return BadHeader("a CWT issuer or subject");
       (label == 1 ? out.issuer : out.subject) = *x.AsText();
     } else if (label == 6) {
-      if (!x.AsInt() || *x.AsInt() < 0 || *x.AsInt() > kLastSecond) return BadHeader("a CWT issue time");
+      if (!x.AsInt() || *x.AsInt() < 0 || *x.AsInt() > kLastSecond)
+        return BadHeader("a CWT issue time");
       out.issued_at = Time(std::chrono::seconds(*x.AsInt()));
     } else {
       out.other.emplace_back(k, x);
@@ -63,7 +65,8 @@ Status CheckCritical(const Value& crit, const Value& header) {
     if (header.Find(label) == nullptr) return BadHeader("crit (2), which names an absent header,");
     if (std::find(std::begin(kUnderstood), std::end(kUnderstood), label.AsInt().value_or(-1)) ==
         std::end(kUnderstood)) {
-      return Refused("cose.critical", fmt::format("critical header {} is not understood", Diagnose(label)));
+      return Refused("cose.critical",
+                     fmt::format("critical header {} is not understood", Diagnose(label)));
     }
   }
   return {};
@@ -77,7 +80,8 @@ Status ReadHeader(const Value& k, const Value& v, const Value& all, CoseHeaders&
       if (!v.AsInt()) return BadHeader("alg (1), given as a name or out of range,");
       h.algorithm = v.AsInt();
       return {};
-    case kCrit: return CheckCritical(v, all);
+    case kCrit:
+      return CheckCritical(v, all);
     case kContentType:
       if (!IsTextOrUint(v)) return BadHeader("content type (3)");
       h.content_type = v;
@@ -96,14 +100,16 @@ Status ReadHeader(const Value& k, const Value& v, const Value& all, CoseHeaders&
     }
     case kX5T: {
       const Array* a = v.AsArray();
-      if (a == nullptr || a->size() != 2 || (*a)[1].AsBytes() == nullptr) return BadHeader("x5t (34)");
+      if (a == nullptr || a->size() != 2 || (*a)[1].AsBytes() == nullptr)
+        return BadHeader("x5t (34)");
       if ((*a)[0].AsInt() != kSha256) break;  // another hash is kept unread
       if ((*a)[1].AsBytes()->size() != std::tuple_size_v<Digest>) return BadHeader("x5t (34)");
       h.x5t.emplace();
       std::copy((*a)[1].AsBytes()->begin(), (*a)[1].AsBytes()->end(), h.x5t->begin());
       return {};
     }
-    default: break;
+    default:
+      break;
   }
   h.other.emplace_back(k, v);
   return {};
@@ -154,11 +160,14 @@ Result<CoseHeaders> DecodeHeaders(ByteView protected_bytes, const Map& unprotect
       return Refused("cose.header", fmt::format("header {} stands in both maps", Diagnose(k)));
     }
     // RFC 9052 section 3.1: crit belongs into the protected header.
-    if (k.AsInt() == kCrit) return Refused("cose.header", "crit (2) stands in the unprotected header");
+    if (k.AsInt() == kCrit)
+      return Refused("cose.header", "crit (2) stands in the unprotected header");
   }
-  // RFC 9360 section 2: x5t names the certificate of the key that signs, which is the chain's first.
+  // RFC 9360 section 2: x5t names the certificate of the key that signs, which is the chain's
+  // first.
   if (h.x5t && !h.x5chain.empty() && *h.x5t != crypto::Sha256(h.x5chain[0])) {
-    return Refused("cose.header", "x5t (34) is not the hash of the first certificate of x5chain (33)");
+    return Refused("cose.header",
+                   "x5t (34) is not the hash of the first certificate of x5chain (33)");
   }
   return h;
 }

@@ -7,8 +7,8 @@
 namespace birthmark::cbor {
 
 Bytes EncodeHeaders(const CoseHeaders& h);
-// DecodeHeaders checks the protected header, and that no label stands in both maps (RFC 9052 section 3).
-// Errors: those of Decode; cose.header, cose.critical.
+// DecodeHeaders checks the protected header, and that no label stands in both maps (RFC 9052
+// section 3). Errors: those of Decode; cose.header, cose.critical.
 Result<CoseHeaders> DecodeHeaders(ByteView protected_bytes, const Map& unprotected);
 
 }  // namespace birthmark::cbor

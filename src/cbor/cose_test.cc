@@ -18,7 +18,8 @@ CoseSigning FullHeaders() {
   CoseSigning s;
   s.headers.content_type = Value("application/cbor");
   s.headers.type = Value("application/vnd.example+cose");
-  s.headers.claims = CwtClaims{"https://maker.example", "bmc-1", TimeFromMillis(1'764'000'000'000), {}};
+  s.headers.claims =
+      CwtClaims{"https://maker.example", "bmc-1", TimeFromMillis(1'764'000'000'000), {}};
   s.headers.x5chain = {Bytes{1, 2, 3}, Bytes{4, 5}};
   s.headers.x5t = crypto::Sha256(Bytes{1, 2, 3});
   s.headers.other = {{Value("maker"), Value(7)}};
@@ -31,8 +32,8 @@ std::string CodeOf(const Status& s) { return s ? "accepted" : s.error().code; }
 
 // WithHeader is a well-formed message whose protected header is `protected_map`.
 Bytes WithHeader(const Map& protected_map, const Map& unprotected = {}, size_t signature = 64) {
-  return Encode(Value::Tag(18, Array{Encode(Value(protected_map)), unprotected, Bytes{1},
-                                     Bytes(signature, 1)}));
+  return Encode(Value::Tag(
+      18, Array{Encode(Value(protected_map)), unprotected, Bytes{1}, Bytes(signature, 1)}));
 }
 
 class CoseAlgorithms : public testing::TestWithParam<Algorithm> {};
@@ -133,7 +134,8 @@ TEST_F(CoseTest, WrongShapesAreRefused) {
   EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(-7)}}))), "accepted");
   EXPECT_EQ(CodeOf(ParseCose(Encode(Value::Tag(17, Array{})))), "cose.tag");
   EXPECT_EQ(CodeOf(ParseCose(Encode(Value(Array{})))), "cose.tag");
-  EXPECT_EQ(CodeOf(ParseCose(Encode(Value::Tag(18, Array{Bytes{}, Map{}, Bytes{}})))), "cose.shape");
+  EXPECT_EQ(CodeOf(ParseCose(Encode(Value::Tag(18, Array{Bytes{}, Map{}, Bytes{}})))),
+            "cose.shape");
   EXPECT_EQ(CodeOf(ParseCose(Encode(Value::Tag(18, Array{Bytes{}, Bytes{}, Bytes{}, Bytes{}})))),
             "cose.shape");
   EXPECT_EQ(CodeOf(ParseCose(Encode(Value::Tag(18, Array{Bytes{}, Map{}, Bytes{}, Bytes{}})))),
@@ -156,7 +158,8 @@ TEST_F(CoseTest, WrongHeadersAreRefused) {
   EXPECT_EQ(code({{Value(3), Value(Bytes{})}}), "cose.header");
   EXPECT_EQ(code({{Value(15), Value("x")}}), "cose.header");
   EXPECT_EQ(code({{Value(15), Value(Map{{Value(1), Value(1)}})}}), "cose.header");
-  EXPECT_EQ(code({{Value(15), Value(Map{{Value(6), Value(int64_t{253402300800})}})}}), "cose.header");
+  EXPECT_EQ(code({{Value(15), Value(Map{{Value(6), Value(int64_t{253402300800})}})}}),
+            "cose.header");
   EXPECT_EQ(code({{Value(16), Value(-1)}}), "cose.header");
   EXPECT_EQ(code({{Value(33), Value(Array{Bytes{1}})}}), "cose.header");
   EXPECT_EQ(code({{Value(33), Value(Array(17, Value(Bytes{1})))}}), "cose.header");
@@ -164,15 +167,19 @@ TEST_F(CoseTest, WrongHeadersAreRefused) {
   EXPECT_EQ(code({{Value(33), Value(Bytes{1})}, {Value(34), Value(Array{Value(-16), Bytes(32)})}}),
             "cose.header");
   EXPECT_EQ(code({{Value(Bytes{1}), Value(1)}}), "cose.header");
-  EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(-7)}}, {{Value(1), Value(-7)}}))), "cose.header");
-  EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(-7)}}, {{Value(2), Value(Array{Value(1)})}}))),
+  EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(-7)}}, {{Value(1), Value(-7)}}))),
             "cose.header");
+  EXPECT_EQ(
+      CodeOf(ParseCose(WithHeader({{Value(1), Value(-7)}}, {{Value(2), Value(Array{Value(1)})}}))),
+      "cose.header");
 }
 
 TEST_F(CoseTest, SignatureLengthFollowsTheAlgorithm) {
-  for (auto [alg, good, bad] : {std::tuple{-7, 64u, 63u}, {-35, 96u, 64u}, {-8, 64u, 65u}, {-257, 256u, 255u}}) {
+  for (auto [alg, good, bad] :
+       {std::tuple{-7, 64u, 63u}, {-35, 96u, 64u}, {-8, 64u, 65u}, {-257, 256u, 255u}}) {
     EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(alg)}}, {}, good))), "accepted") << alg;
-    EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(alg)}}, {}, bad))), "cose.signature-length");
+    EXPECT_EQ(CodeOf(ParseCose(WithHeader({{Value(1), Value(alg)}}, {}, bad))),
+              "cose.signature-length");
   }
 }
 

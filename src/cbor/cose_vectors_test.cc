@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The COSE working group's own examples: what passes there passes here, what fails there fails here.
+// The COSE working group's own examples: what passes there passes here, what fails there fails
+// here.
 #include <gtest/gtest.h>
 
 #include <algorithm>

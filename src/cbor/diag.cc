@@ -22,7 +22,8 @@ std::string Quote(std::string_view s) {
 }
 
 void Print(const Value& v, int indent, std::string& out) {
-  std::string pad(static_cast<size_t>(indent) * 2 + 2, ' '), end(static_cast<size_t>(indent) * 2, ' ');
+  std::string pad(static_cast<size_t>(indent) * 2 + 2, ' '),
+      end(static_cast<size_t>(indent) * 2, ' ');
   std::visit(
       [&](const auto& x) {
         using T = std::decay_t<decltype(x)>;

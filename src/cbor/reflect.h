@@ -4,11 +4,12 @@
 //   struct Leg { std::string from; std::optional<int64_t> km;
 //     template <class V> void Fields(V& v) { v("km", km); v("from", from); } };
 //
-// Fields stand in the order of their encoded keys (shorter names first, then alphabetically), so that
-// writing streams; ToCbor aborts on another order, which each struct's round-trip test would show.
-// Types: bool, integers, std::string, Bytes, Digest, Uuid-like arrays, enums with ToText/FromText found
-// by ADL, std::optional (absent when empty), std::vector, Value, nested structs.
-// A missing field that is not optional, or one of another type, is refused; unknown keys are ignored.
+// Fields stand in the order of their encoded keys (shorter names first, then alphabetically), so
+// that writing streams; ToCbor aborts on another order, which each struct's round-trip test would
+// show. Types: bool, integers, std::string, Bytes, Digest, Uuid-like arrays, enums with
+// ToText/FromText found by ADL, std::optional (absent when empty), std::vector, Value, nested
+// structs. A missing field that is not optional, or one of another type, is refused; unknown keys
+// are ignored.
 #pragma once
 
 #include <fmt/format.h>
@@ -92,7 +93,8 @@ void WriteItem(Writer& w, const T& x) {
   } else if constexpr (TextEnum<T>) {
     w.Text(ToText(x));
   } else if constexpr (Reflected<T>) {
-    auto& fields = const_cast<T&>(x);  // Fields only hands out references; writing does not change them
+    auto& fields =
+        const_cast<T&>(x);  // Fields only hands out references; writing does not change them
     CountFields count;
     fields.Fields(count);
     w.MapHead(count.n);
@@ -135,13 +137,16 @@ struct ReadFields {
 
 template <class T>
 Status ReadItem(const Value& v, T& x) {
-  auto wrong = [](const char* want) { return Refused("cbor.field-type", fmt::format("is not {}", want)); };
+  auto wrong = [](const char* want) {
+    return Refused("cbor.field-type", fmt::format("is not {}", want));
+  };
   if constexpr (std::is_same_v<T, bool>) {
     if (!v.AsBool()) return wrong("a Boolean");
     x = *v.AsBool();
   } else if constexpr (std::is_integral_v<T>) {
     if constexpr (std::is_unsigned_v<T>) {
-      if (!v.AsUint() || !std::in_range<T>(*v.AsUint())) return wrong("an unsigned number in range");
+      if (!v.AsUint() || !std::in_range<T>(*v.AsUint()))
+        return wrong("an unsigned number in range");
       x = static_cast<T>(*v.AsUint());
     } else {
       if (!v.AsInt() || !std::in_range<T>(*v.AsInt())) return wrong("a number in range");
@@ -163,7 +168,8 @@ Status ReadItem(const Value& v, T& x) {
     x.Fields(read);
     return read.status;
   } else if constexpr (requires { std::tuple_size<T>::value; }) {
-    if (!v.AsBytes() || v.AsBytes()->size() != x.size()) return wrong("a byte string of its length");
+    if (!v.AsBytes() || v.AsBytes()->size() != x.size())
+      return wrong("a byte string of its length");
     std::copy(v.AsBytes()->begin(), v.AsBytes()->end(), x.begin());
   } else {
     if (!v.AsArray()) return wrong("an array");

@@ -57,7 +57,8 @@ TEST(Reflect, RefusesMissingWrongAndOutOfRangeFieldsAndIgnoresUnknownOnes) {
   EXPECT_EQ(FromValue<Outer>(Value(m)).error().code, "cbor.field-missing");
   m = good;
   m[2].second = 256;
-  EXPECT_EQ(FromValue<Outer>(Value(m)).error().message, "count: is not an unsigned number in range");
+  EXPECT_EQ(FromValue<Outer>(Value(m)).error().message,
+            "count: is not an unsigned number in range");
   m = good;
   m[3].second = "fig";
   EXPECT_FALSE(FromValue<Outer>(Value(m)));

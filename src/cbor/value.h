@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CBOR data item in memory. No floats, no undefined, no indefinite lengths: nothing of ours uses them.
+// A CBOR data item in memory. No floats, no undefined, no indefinite lengths: nothing of ours uses
+// them.
 #pragma once
 
 #include <cstdint>
@@ -48,18 +49,18 @@ class Value {
       v_ = Negative{static_cast<uint64_t>(-(i + 1))};
     }
   }
-  Value(int i) : Value(static_cast<int64_t>(i)) {}       // NOLINT
-  Value(uint64_t u) : v_(u) {}                           // NOLINT
-  Value(bool b) : v_(b) {}                               // NOLINT
-  Value(Negative n) : v_(n) {}                           // NOLINT
-  Value(Bytes b) : v_(std::move(b)) {}                   // NOLINT
+  Value(int i) : Value(static_cast<int64_t>(i)) {}           // NOLINT
+  Value(uint64_t u) : v_(u) {}                               // NOLINT
+  Value(bool b) : v_(b) {}                                   // NOLINT
+  Value(Negative n) : v_(n) {}                               // NOLINT
+  Value(Bytes b) : v_(std::move(b)) {}                       // NOLINT
   Value(const Digest& d) : v_(Bytes(d.begin(), d.end())) {}  // NOLINT
-  Value(std::string s) : v_(std::move(s)) {}             // NOLINT
-  Value(std::string_view s) : v_(std::string(s)) {}      // NOLINT
-  Value(const char* s) : v_(std::string(s)) {}           // NOLINT
-  Value(Array a) : v_(std::move(a)) {}                   // NOLINT
-  Value(Map m) : v_(std::move(m)) {}                     // NOLINT
-  Value(Tagged t) : v_(std::move(t)) {}                  // NOLINT
+  Value(std::string s) : v_(std::move(s)) {}                 // NOLINT
+  Value(std::string_view s) : v_(std::string(s)) {}          // NOLINT
+  Value(const char* s) : v_(std::string(s)) {}               // NOLINT
+  Value(Array a) : v_(std::move(a)) {}                       // NOLINT
+  Value(Map m) : v_(std::move(m)) {}                         // NOLINT
+  Value(Tagged t) : v_(std::move(t)) {}                      // NOLINT
 
   static Value Tag(uint64_t tag, Value item) { return Value(Tagged{tag, {std::move(item)}}); }
 

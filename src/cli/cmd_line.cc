@@ -20,9 +20,12 @@ extern "C" void OnStop(int) { g_stop = true; }
 
 std::string_view LampWord(line::UnitResult::Lamp lamp) {
   switch (lamp) {
-    case line::UnitResult::Lamp::kGood: return "GOOD";
-    case line::UnitResult::Lamp::kRetry: return "RETRY";
-    case line::UnitResult::Lamp::kScrap: return "SCRAP";
+    case line::UnitResult::Lamp::kGood:
+      return "GOOD";
+    case line::UnitResult::Lamp::kRetry:
+      return "RETRY";
+    case line::UnitResult::Lamp::kScrap:
+      return "SCRAP";
   }
   return "";
 }
@@ -32,9 +35,9 @@ std::string_view LampWord(line::UnitResult::Lamp lamp) {
 Result<int> LineRun(const Invocation& in) {
   BM_TRY(uint64_t units, in.Number("--units", 1, 1, 1'000'000));
   BM_TRY(app::KeySource keys, KeysFor(in));
-  // The first Ctrl-C lets the unit on the station finish; a second one ends at once, and the next run
-  // goes on with that unit.
-  struct sigaction action {};
+  // The first Ctrl-C lets the unit on the station finish; a second one ends at once, and the next
+  // run goes on with that unit.
+  struct sigaction action{};
   action.sa_handler = OnStop;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
@@ -42,28 +45,35 @@ Result<int> LineRun(const Invocation& in) {
 
   Progress progress("units", units, StderrIsTerminal() && !in.json());
   bool json = in.json();
-  app::ShiftOptions options{.workspace = in.Arg("WS"), .product = in.Get("--product"), .as = in.Get("--as"),
-                            .units = units,
-                            .tell = [&](const line::UnitResult& u) {
-                              progress.Clear();
-                              if (json) {
-                                PrintLine(fmt::format(R"({{"unit": {}, "lamp": "{}", "why": {}}})", JsonString(u.serial),
-                                                      LampWord(u.lamp), JsonString(u.why)));
-                              } else {
-                                PrintLine(fmt::format("{} {}{}{}", u.serial, Bold(LampWord(u.lamp)), u.why.empty() ? "" : "  ", u.why));
-                              }
-                              if (u.lamp != line::UnitResult::Lamp::kRetry) progress.Advance();
-                            },
-                            .stop = [] { return g_stop.load(); }};
+  app::ShiftOptions options{
+      .workspace = in.Arg("WS"),
+      .product = in.Get("--product"),
+      .as = in.Get("--as"),
+      .units = units,
+      .tell =
+          [&](const line::UnitResult& u) {
+            progress.Clear();
+            if (json) {
+              PrintLine(fmt::format(R"({{"unit": {}, "lamp": "{}", "why": {}}})",
+                                    JsonString(u.serial), LampWord(u.lamp), JsonString(u.why)));
+            } else {
+              PrintLine(fmt::format("{} {}{}{}", u.serial, Bold(LampWord(u.lamp)),
+                                    u.why.empty() ? "" : "  ", u.why));
+            }
+            if (u.lamp != line::UnitResult::Lamp::kRetry) progress.Advance();
+          },
+      .stop = [] { return g_stop.load(); }};
   BM_TRY(app::ShiftResult r, app::RunShift(options, keys, SystemClock()));
   progress.Clear();
   if (json) {
-    PrintLine(fmt::format(R"({{"good": {}, "scrapped": {}, "unexplained": {}, "stopped": {}}})", r.good, r.scrapped,
-                          r.unexplained, r.stopped));
+    PrintLine(fmt::format(R"({{"good": {}, "scrapped": {}, "unexplained": {}, "stopped": {}}})",
+                          r.good, r.scrapped, r.unexplained, r.stopped));
   } else {
-    if (r.begun_before > 0) Note(fmt::format("went on with {} units that an earlier run had begun", std::min(r.begun_before, units)));
-    PrintLine(fmt::format("{} good, {} scrapped, {} unexplained{}", r.good, r.scrapped, r.unexplained,
-                          r.stopped ? "; stopped before the rest" : ""));
+    if (r.begun_before > 0)
+      Note(fmt::format("went on with {} units that an earlier run had begun",
+                       std::min(r.begun_before, units)));
+    PrintLine(fmt::format("{} good, {} scrapped, {} unexplained{}", r.good, r.scrapped,
+                          r.unexplained, r.stopped ? "; stopped before the rest" : ""));
   }
   return r.scrapped > 0 || r.unexplained > 0 ? 1 : 0;
 }

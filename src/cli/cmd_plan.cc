@@ -32,10 +32,12 @@ Result<plan::Plan> LoadClean(const std::string& file, bool json) {
 Result<int> PlanNew(const Invocation& in) {
   std::string name = in.Get("--like", "bmc");
   const plan::Example* example = plan::FindExample(name);
-  if (example == nullptr) return Usage("plan.example", "no example is called " + name, "use bmc or bulb");
+  if (example == nullptr)
+    return Usage("plan.example", "no example is called " + name, "use bmc or bulb");
   fs::path out = in.Get("--output");
   if (fs::exists(out)) {
-    return Refused("plan.exists", out.string() + ": is there already", "name another file, or remove that one");
+    return Refused("plan.exists", out.string() + ": is there already",
+                   "name another file, or remove that one");
   }
   std::string text = plan::NewPlanLike(example->text);
   BM_CHECK(WriteFileAtomic(out, text));
@@ -61,8 +63,9 @@ Result<int> PlanCheck(const Invocation& in) {
 Result<int> PlanShow(const Invocation& in) {
   BM_TRY(plan::Plan p, LoadClean(in.Arg("F"), in.json()));
   if (in.json()) {
-    PrintLine(fmt::format(R"({{"product": {}, "digest": "{}", "text": {}}})", JsonString(p.product.id),
-                          ToHex(p.digest), JsonString(plan::ShowPlan(p))));
+    PrintLine(fmt::format(R"({{"product": {}, "digest": "{}", "text": {}}})",
+                          JsonString(p.product.id), ToHex(p.digest),
+                          JsonString(plan::ShowPlan(p))));
   } else {
     Print(plan::ShowPlan(p));
   }
@@ -77,7 +80,8 @@ Result<int> PlanDiff(const Invocation& in) {
     std::string out = "{\"changes\": [";
     for (size_t i = 0; i < changes.size(); ++i) {
       out += fmt::format("{}\n  {{\"where\": {}, \"before\": {}, \"after\": {}}}", i ? "," : "",
-                         JsonString(changes[i].where), JsonString(changes[i].before), JsonString(changes[i].after));
+                         JsonString(changes[i].where), JsonString(changes[i].before),
+                         JsonString(changes[i].after));
     }
     PrintLine(out + "\n]}");
   } else {
@@ -89,17 +93,20 @@ Result<int> PlanDiff(const Invocation& in) {
 Result<int> PlanAdopt(const Invocation& in) {
   BM_TRY(plan::Plan next, LoadClean(in.Arg("F"), in.json()));
   BM_TRY(app::KeySource keys, KeysFor(in));
-  BM_TRY(app::Adopted done, app::AdoptPlan(in.Arg("WS"), next, fs::path(in.Arg("F")).parent_path(), keys, in.Get("--as"), in.dry_run(),
-                                              SystemClock()));
+  BM_TRY(app::Adopted done, app::AdoptPlan(in.Arg("WS"), next, fs::path(in.Arg("F")).parent_path(),
+                                           keys, in.Get("--as"), in.dry_run(), SystemClock()));
   if (in.json()) {
-    PrintLine(fmt::format(R"({{"version": {}, "digest": "{}", "adopted": {}, "difference": {}}})", done.version,
-                          ToHex(next.digest), !in.dry_run(), JsonString(done.difference)));
+    PrintLine(fmt::format(R"({{"version": {}, "digest": "{}", "adopted": {}, "difference": {}}})",
+                          done.version, ToHex(next.digest), !in.dry_run(),
+                          JsonString(done.difference)));
     return 0;
   }
   Print(done.difference);
-  PrintLine(in.dry_run() ? "nothing was changed (dry run)"
-                         : fmt::format("adopted as version {}; units begun keep the version they started with",
-                                       done.version));
+  PrintLine(
+      in.dry_run()
+          ? "nothing was changed (dry run)"
+          : fmt::format("adopted as version {}; units begun keep the version they started with",
+                        done.version));
   return 0;
 }
 

@@ -21,19 +21,25 @@ std::optional<std::string> Given(const Invocation& in, const std::string& option
 
 }  // namespace
 
-Result<int> Show(const Invocation& in) { return Said(disclose::RunShow({.file = in.Arg("F"), .json = in.json()})); }
+Result<int> Show(const Invocation& in) {
+  return Said(disclose::RunShow({.file = in.Arg("F"), .json = in.json()}));
+}
 
 Result<int> Verify(const Invocation& in) {
-  return Said(disclose::RunVerify({.file = in.Arg("F"), .anchor = Given(in, "--anchor"),
-                                   .fingerprint = Given(in, "--fingerprint"), .json = in.json()}));
+  return Said(disclose::RunVerify({.file = in.Arg("F"),
+                                   .anchor = Given(in, "--anchor"),
+                                   .fingerprint = Given(in, "--fingerprint"),
+                                   .json = in.json()}));
 }
 
 Result<int> Compare(const Invocation& in) {
-  return Said(disclose::RunCompare({.files = in.All("F"), .html = Given(in, "--html"), .json = in.json()}));
+  return Said(
+      disclose::RunCompare({.files = in.All("F"), .html = Given(in, "--html"), .json = in.json()}));
 }
 
 Result<int> Recompute(const Invocation& in) {
-  return Said(disclose::RunRecompute({.bundle = in.Arg("B"), .file = in.Arg("F"), .json = in.json()}));
+  return Said(
+      disclose::RunRecompute({.bundle = in.Arg("B"), .file = in.Arg("F"), .json = in.json()}));
 }
 
 }  // namespace birthmark::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists and shows what the registry holds: products, authorities, certificates, units, keys, credentials.
+// Lists and shows what the registry holds: products, authorities, certificates, units, keys,
+// credentials.
 #include <fmt/format.h>
 
 #include "app/view.h"
@@ -25,11 +26,14 @@ Result<std::string> UnitId(app::View& view, const std::string& typed) {
   for (const ledger::PlanRow& p : plans) {
     std::string id = p.product + "/" + typed;
     BM_TRY(std::optional<ledger::UnitRow> row, view.registry().Unit(id));
-    if (row && found && *found != id) return Usage("unit.which", typed + ": several products have such a unit", "write PRODUCT/" + typed);
+    if (row && found && *found != id)
+      return Usage("unit.which", typed + ": several products have such a unit",
+                   "write PRODUCT/" + typed);
     if (row) found = id;
   }
   if (found) return *found;
-  return Refused("unit.unknown", "no unit is called " + typed, "`birthmark unit list WS` lists them");
+  return Refused("unit.unknown", "no unit is called " + typed,
+                 "`birthmark unit list WS` lists them");
 }
 
 Result<crypto::Certificate> CertificateAt(app::View& view, uint64_t seq) {
@@ -59,8 +63,10 @@ Result<int> ProductList(const Invocation& in) {
   for (ledger::PlanRow& p : plans) newest[p.product] = p;
   Table table({"product", "plan", "adopted", "units"});
   for (const auto& [id, p] : newest) {
-    BM_TRY(uint64_t units, view->registry().CountUnits({.product = id, .state = std::nullopt, .site = std::nullopt}));
-    table.Add({id, fmt::format("version {}", p.version), Date(p.adopted_at), std::to_string(units)});
+    BM_TRY(uint64_t units, view->registry().CountUnits(
+                               {.product = id, .state = std::nullopt, .site = std::nullopt}));
+    table.Add(
+        {id, fmt::format("version {}", p.version), Date(p.adopted_at), std::to_string(units)});
   }
   Print(table.Text(in.json()));
   return 0;
@@ -75,7 +81,9 @@ Result<int> ProductShow(const Invocation& in) {
     if (!product.empty() && p.product != product) continue;
     table.Add({p.product, std::to_string(p.version), Moment(p.adopted_at), ToHex(p.digest)});
   }
-  if (table.empty()) return Refused("product.unknown", "no such product: " + product, "`birthmark product list WS` lists them");
+  if (table.empty())
+    return Refused("product.unknown", "no such product: " + product,
+                   "`birthmark product list WS` lists them");
   Print(table.Text(in.json()));
   return 0;
 }
@@ -83,11 +91,15 @@ Result<int> ProductShow(const Invocation& in) {
 Result<int> CaList(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::vector<ledger::CaRow> cas, view->registry().Cas());
-  std::ranges::stable_sort(cas, [](const auto& a, const auto& b) { return std::tie(a.pki, a.level) < std::tie(b.pki, b.level); });
+  std::ranges::stable_sort(cas, [](const auto& a, const auto& b) {
+    return std::tie(a.pki, a.level) < std::tie(b.pki, b.level);
+  });
   Table table({"ca", "level", "name", "side", "issues until", "issued"});
   for (const ledger::CaRow& c : cas) {
-    table.Add({c.id, std::to_string(c.level), c.name, std::string(Side(c.offline)),
-               c.issues_until ? Date(*c.issues_until) : "", c.max_count ? fmt::format("{} of {}", c.issued, *c.max_count) : std::to_string(c.issued)});
+    table.Add(
+        {c.id, std::to_string(c.level), c.name, std::string(Side(c.offline)),
+         c.issues_until ? Date(*c.issues_until) : "",
+         c.max_count ? fmt::format("{} of {}", c.issued, *c.max_count) : std::to_string(c.issued)});
   }
   Print(table.Text(in.json()));
   return 0;
@@ -97,7 +109,9 @@ Result<int> CaShow(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::vector<ledger::CaRow> cas, view->registry().Cas());
   auto ca = std::ranges::find(cas, in.Arg("CA"), &ledger::CaRow::id);
-  if (ca == cas.end()) return Refused("ca.unknown", "no such authority: " + in.Arg("CA"), "`birthmark ca list WS` lists them");
+  if (ca == cas.end())
+    return Refused("ca.unknown", "no such authority: " + in.Arg("CA"),
+                   "`birthmark ca list WS` lists them");
   BM_TRY(ledger::Event event, view->EventAt(ca->seq));
   BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
   BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
@@ -124,14 +138,16 @@ Result<int> CertList(const Invocation& in) {
   }
   if (in.Has("--ca")) filter.ca = in.Get("--ca");
   BM_TRY(std::vector<ledger::IdentityRow> rows,
-         view->registry().Identities(filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
+         view->registry().Identities(
+             filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
   Table table({"serial", "unit", "slot", "method", "state", "issued"});
   for (const ledger::IdentityRow& r : rows) {
     if (in.Has("--product") && !r.unit.starts_with(in.Get("--product") + "/")) continue;
     table.Add({ToHex(r.serial), r.unit, r.slot, r.method, r.state, Moment(r.issued_at)});
   }
   Print(table.Text(in.json()));
-  if (rows.size() == limit && !in.json()) Note(fmt::format("only the first {}: --limit N shows more", limit));
+  if (rows.size() == limit && !in.json())
+    Note(fmt::format("only the first {}: --limit N shows more", limit));
   return 0;
 }
 
@@ -188,11 +204,14 @@ Result<int> UnitList(const Invocation& in) {
   if (in.Has("--product")) filter.product = in.Get("--product");
   if (in.Has("--state")) filter.state = in.Get("--state");
   BM_TRY(std::vector<ledger::UnitRow> rows,
-         view->registry().Units(filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
+         view->registry().Units(
+             filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
   Table table({"unit", "state", "site", "visits", "last seen"});
-  for (const ledger::UnitRow& r : rows) table.Add({r.unit, r.state, r.site, std::to_string(r.visits), Moment(r.last_at)});
+  for (const ledger::UnitRow& r : rows)
+    table.Add({r.unit, r.state, r.site, std::to_string(r.visits), Moment(r.last_at)});
   Print(table.Text(in.json()));
-  if (rows.size() == limit && !in.json()) Note(fmt::format("only the first {}: --limit N shows more", limit));
+  if (rows.size() == limit && !in.json())
+    Note(fmt::format("only the first {}: --limit N shows more", limit));
   return 0;
 }
 
@@ -200,24 +219,29 @@ Result<int> UnitShow(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::string unit, UnitId(*view, in.Arg("UNIT")));
   BM_TRY(std::optional<ledger::UnitRow> row, view->registry().Unit(unit));
-  if (!row) return Refused("unit.unknown", "no unit is called " + unit, "`birthmark unit list WS` lists them");
+  if (!row)
+    return Refused("unit.unknown", "no unit is called " + unit,
+                   "`birthmark unit list WS` lists them");
   BM_TRY(std::vector<ledger::IdentityRow> identities, view->registry().IdentitiesOf(unit));
   Table table({"at", "station", "what", "outcome", "shown by", "detail"});
   BM_CHECK(view->events().ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
     if (e.subject != "unit:" + unit) return {};
     if (e.type == ledger::UnitVisit::kType) {
       BM_TRY(ledger::UnitVisit v, ledger::BodyOf<ledger::UnitVisit>(e));
-      for (const ledger::StepRecord& s : v.steps) table.Add({Moment(s.at), v.station, s.step, s.outcome, s.proof, s.detail.value_or("")});
+      for (const ledger::StepRecord& s : v.steps)
+        table.Add({Moment(s.at), v.station, s.step, s.outcome, s.proof, s.detail.value_or("")});
     } else if (e.type == ledger::IdentityIssued::kType) {
       BM_TRY(ledger::IdentityIssued i, ledger::BodyOf<ledger::IdentityIssued>(e));
-      table.Add({Moment(e.at), e.station.value_or(""), "certificate", "issued", i.proof, ToHex(i.serial)});
+      table.Add({Moment(e.at), e.station.value_or(""), "certificate", "issued", i.proof,
+                 ToHex(i.serial)});
     } else if (e.type == ledger::IdentityState::kType) {
       BM_TRY(ledger::IdentityState i, ledger::BodyOf<ledger::IdentityState>(e));
       table.Add({Moment(e.at), e.station.value_or(""), "identity", i.state, "", i.reason});
     } else if (e.type == ledger::KeyOutside::kType) {
       BM_TRY(ledger::KeyOutside k, ledger::BodyOf<ledger::KeyOutside>(e));
       for (const ledger::KeyPlace& p : k.places) {
-        table.Add({Moment(p.from), e.station.value_or(""), "key outside", p.form, "", fmt::format("{} for {} ms; {}", p.place, p.to - p.from, k.destroyed)});
+        table.Add({Moment(p.from), e.station.value_or(""), "key outside", p.form, "",
+                   fmt::format("{} for {} ms; {}", p.place, p.to - p.from, k.destroyed)});
       }
     }
     return {};
@@ -226,8 +250,10 @@ Result<int> UnitShow(const Invocation& in) {
     Print(table.Text(true));
     return 0;
   }
-  PrintLine(fmt::format("{}  {}  at {}  {} visits", Bold(unit), row->state, row->site, row->visits));
-  for (const ledger::IdentityRow& i : identities) PrintLine(fmt::format("{}  {}  {}  {}", i.slot, i.method, i.state, ToHex(i.serial)));
+  PrintLine(
+      fmt::format("{}  {}  at {}  {} visits", Bold(unit), row->state, row->site, row->visits));
+  for (const ledger::IdentityRow& i : identities)
+    PrintLine(fmt::format("{}  {}  {}  {}", i.slot, i.method, i.state, ToHex(i.serial)));
   Print(table.Text(false));
   return 0;
 }
@@ -237,7 +263,8 @@ Result<int> KeyList(const Invocation& in) {
   BM_TRY(std::vector<ledger::KeyRow> keys, view->registry().Keys());
   Table table({"key", "purpose", "algorithm", "store", "side", "made", "destroyed"});
   for (const ledger::KeyRow& k : keys) {
-    table.Add({k.id, k.purpose, k.algorithm, k.store, std::string(Side(k.offline)), Date(k.created_at), k.destroyed_at ? Date(*k.destroyed_at) : ""});
+    table.Add({k.id, k.purpose, k.algorithm, k.store, std::string(Side(k.offline)),
+               Date(k.created_at), k.destroyed_at ? Date(*k.destroyed_at) : ""});
   }
   Print(table.Text(in.json()));
   return 0;
@@ -247,7 +274,9 @@ Result<int> KeyShow(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::vector<ledger::KeyRow> keys, view->registry().Keys());
   auto key = std::ranges::find(keys, in.Arg("KEY"), &ledger::KeyRow::id);
-  if (key == keys.end()) return Refused("key.unknown", "no such key: " + in.Arg("KEY"), "`birthmark key list WS` lists them");
+  if (key == keys.end())
+    return Refused("key.unknown", "no such key: " + in.Arg("KEY"),
+                   "`birthmark key list WS` lists them");
   BM_TRY(ledger::Event event, view->EventAt(key->seq));
   BM_TRY(ledger::KeyCreated body, ledger::BodyOf<ledger::KeyCreated>(event));
   Fields f;
@@ -259,7 +288,9 @@ Result<int> KeyShow(const Invocation& in) {
   f.Add("SPKI SHA-256", ToHex(key->spki));
   f.Add("made", Moment(key->created_at));
   if (key->destroyed_at) f.Add("destroyed", Moment(*key->destroyed_at));
-  auto fact = [&](const char* name, const std::optional<bool>& value) { f.Add(name, value ? (*value ? "true" : "false") : "not told by the store"); };
+  auto fact = [&](const char* name, const std::optional<bool>& value) {
+    f.Add(name, value ? (*value ? "true" : "false") : "not told by the store");
+  };
   fact("local", body.facts.local);
   fact("sensitive", body.facts.sensitive);
   fact("always sensitive", body.facts.always_sensitive);
@@ -273,7 +304,8 @@ Result<int> CredentialList(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::vector<ledger::CredentialRow> rows, view->registry().Credentials());
   Table table({"pseudonym", "kind", "role", "issued"});
-  for (const ledger::CredentialRow& r : rows) table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at)});
+  for (const ledger::CredentialRow& r : rows)
+    table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at)});
   Print(table.Text(in.json()));
   return 0;
 }

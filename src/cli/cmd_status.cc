@@ -14,8 +14,9 @@ Result<int> StatusOf(const Invocation& in) {
   if (in.json()) {
     std::string alarms;
     for (const Finding& f : r.alarms.all()) {
-      alarms += fmt::format(R"({}{{"code": {}, "message": {}, "fix": {}}})", alarms.empty() ? "" : ", ", JsonString(f.code),
-                            JsonString(f.message), JsonString(f.fix));
+      alarms +=
+          fmt::format(R"({}{{"code": {}, "message": {}, "fix": {}}})", alarms.empty() ? "" : ", ",
+                      JsonString(f.code), JsonString(f.message), JsonString(f.fix));
     }
     PrintLine(fmt::format(
         R"({{"rehearsal": {}, "events": {}, "units": {}, "unfinished": {}, "scrapped": {}, "identities": {}, "alarms": [{}]}})",
@@ -23,8 +24,8 @@ Result<int> StatusOf(const Invocation& in) {
     return alarm ? 1 : 0;
   }
   if (r.rehearsal) PrintLine(Bold("REHEARSAL workspace"));
-  PrintLine(fmt::format("{} events, {} units ({} on the line, {} scrapped), {} identities", r.events, r.units, r.unfinished,
-                        r.scrapped, r.identities));
+  PrintLine(fmt::format("{} events, {} units ({} on the line, {} scrapped), {} identities",
+                        r.events, r.units, r.unfinished, r.scrapped, r.identities));
   Print(r.alarms.ToString());
   if (!alarm) PrintLine("no alarms");
   return alarm ? 1 : 0;

@@ -4,8 +4,8 @@
 namespace birthmark::cli {
 namespace {
 
-Result<keystore::PassphraseSource> Source(const Invocation& in, const std::string& prefix, std::string variable,
-                                          std::string credential) {
+Result<keystore::PassphraseSource> Source(const Invocation& in, const std::string& prefix,
+                                          std::string variable, std::string credential) {
   keystore::PassphraseSource s;
   if (in.Has(prefix + "-file")) s.file = in.Get(prefix + "-file");
   if (in.Has(prefix + "-fd")) {
@@ -21,7 +21,8 @@ Result<keystore::PassphraseSource> Source(const Invocation& in, const std::strin
 
 Result<app::KeySource> KeysFor(const Invocation& in) {
   app::KeySource keys;
-  BM_TRY(keys.online, Source(in, "--passphrase", "BIRTHMARK_PASSPHRASE_FILE", "birthmark.passphrase"));
+  BM_TRY(keys.online,
+         Source(in, "--passphrase", "BIRTHMARK_PASSPHRASE_FILE", "birthmark.passphrase"));
   BM_TRY(keys.offline, Source(in, "--offline-passphrase", "BIRTHMARK_OFFLINE_PASSPHRASE_FILE",
                               "birthmark.offline-passphrase"));
   return keys;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a command's passphrases come from: option, environment's file name, systemd credential, prompt.
+// Where a command's passphrases come from: option, environment's file name, systemd credential,
+// prompt.
 #pragma once
 
 #include "app/keys.h"

@@ -77,14 +77,16 @@ TEST(Commands, OnlyTheLastArgumentMayTakeTheRestOrBeLeftOut) {
 }
 
 TEST(Made, EveryCompletionKnowsEveryNameAndOption) {
-  for (const auto& [shell, text] : {std::pair{"bash", BashCompletion()}, std::pair{"zsh", ZshCompletion()},
-                                    std::pair{"fish", FishCompletion()}}) {
+  for (const auto& [shell, text] :
+       {std::pair{"bash", BashCompletion()}, std::pair{"zsh", ZshCompletion()},
+        std::pair{"fish", FishCompletion()}}) {
     for (const Command& c : Commands()) {
       SCOPED_TRACE(std::string(shell) + " " + NameOf(c));
       EXPECT_THAT(text, HasSubstr(c.noun));
       EXPECT_THAT(text, HasSubstr(c.verb));
       for (const Option& o : OptionsOf(c)) {
-        EXPECT_THAT(text, HasSubstr(std::string(shell) == "fish" ? "-l " + o.Long().substr(2) : o.Long()));
+        EXPECT_THAT(
+            text, HasSubstr(std::string(shell) == "fish" ? "-l " + o.Long().substr(2) : o.Long()));
       }
     }
   }
@@ -100,7 +102,8 @@ TEST(Made, TheManPageNamesEveryCommandAndOption) {
     size_t end = page.find("\n.S", at + 1);
     std::string section = page.substr(at, end == std::string::npos ? end : end - at);
     EXPECT_THAT(section, HasSubstr(Hyphens(c.summary)));
-    for (const Option& o : OptionsOf(c)) EXPECT_THAT(section, HasSubstr("\\fB" + Hyphens(o.name) + "\\fR"));
+    for (const Option& o : OptionsOf(c))
+      EXPECT_THAT(section, HasSubstr("\\fB" + Hyphens(o.name) + "\\fR"));
   }
 }
 
@@ -116,7 +119,8 @@ TEST(Number, IsWholeAndInRange) {
   EXPECT_EQ(*in.Number("--units", 5, 1, 10), 5u);
   in.options["--units"] = "10";
   EXPECT_EQ(*in.Number("--units", 5, 1, 10), 10u);
-  for (const char* bad : {"0", "11", "-1", "+1", "1.5", "1e1", " 1", "1 ", "", "99999999999999999999999"}) {
+  for (const char* bad :
+       {"0", "11", "-1", "+1", "1.5", "1e1", " 1", "1 ", "", "99999999999999999999999"}) {
     in.options["--units"] = bad;
     auto n = in.Number("--units", 5, 1, 10);
     ASSERT_FALSE(n) << bad;

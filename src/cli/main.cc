@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program `birthmark`: parses the table of commands with CLI11 and runs one. No rule lives here.
+// The program `birthmark`: parses the table of commands with CLI11 and runs one. No rule lives
+// here.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -13,7 +14,7 @@ namespace {
 
 struct Parsed {
   const Command* command = nullptr;
-  std::map<std::string, std::string> single;                   // arguments that take one value
+  std::map<std::string, std::string> single;  // arguments that take one value
   std::map<std::string, std::vector<std::string>> repeated;
   std::map<std::string, std::string> options;
   std::map<std::string, bool> flags;
@@ -53,8 +54,8 @@ int Run(const Parsed& p) {
   if (code) return *code;
   const Error& e = code.error();
   if (in.json()) {
-    PrintLine(fmt::format(R"({{"error": {{"code": {}, "message": {}, "fix": {}}}}})", JsonString(e.code),
-                          JsonString(e.message), JsonString(e.fix)));
+    PrintLine(fmt::format(R"({{"error": {{"code": {}, "message": {}, "fix": {}}}}})",
+                          JsonString(e.code), JsonString(e.message), JsonString(e.fix)));
   } else {
     Note(e.ToString());
   }
@@ -65,8 +66,9 @@ int Main(int argc, char** argv) {
   CLI::App app{"Runs the birth of connected devices, and answers for it.", "birthmark"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "birthmark " BIRTHMARK_VERSION);
-  app.footer("`birthmark NOUN --help` tells the verbs, `birthmark explain CODE` more about a finding.\n"
-             "Exit codes: 0 done, 1 negative result, 2 wrong use, 3 environment, 4 internal.");
+  app.footer(
+      "`birthmark NOUN --help` tells the verbs, `birthmark explain CODE` more about a finding.\n"
+      "Exit codes: 0 done, 1 negative result, 2 wrong use, 3 environment, 4 internal.");
   std::map<std::string, CLI::App*> nouns;
   std::vector<std::unique_ptr<Parsed>> parsed;
   for (const Command& c : Commands()) {
@@ -108,7 +110,9 @@ int main(int argc, char** argv) {
   try {
     return birthmark::cli::Main(argc, argv);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error[internal]: {}\n  fix: this is a fault of birthmark; please report it\n", e.what());
+    fmt::print(stderr,
+               "error[internal]: {}\n  fix: this is a fault of birthmark; please report it\n",
+               e.what());
     return 4;
   }
 }

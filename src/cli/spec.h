@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line as data: the parser, --help, the man page and the completions all come from the one
-// table of commands (cli/commands.cc). A command's function gets an Invocation and says its exit code.
+// The command line as data: the parser, --help, the man page and the completions all come from the
+// one table of commands (cli/commands.cc). A command's function gets an Invocation and says its
+// exit code.
 #pragma once
 
 #include <map>
@@ -14,8 +15,8 @@ namespace birthmark::cli {
 
 // Option is a flag (no value word) or an option with one.
 struct Option {
-  std::string name;             // "--units", or "-o,--output" where there is a short form
-  std::string value;            // "N", or empty for a flag
+  std::string name;   // "--units", or "-o,--output" where there is a short form
+  std::string value;  // "N", or empty for a flag
   std::string help;
   bool required = false;
   std::vector<std::string> choices;  // for completion and checking; empty: anything
@@ -25,17 +26,17 @@ struct Option {
 
 // Argument is positional. A repeated one takes all the rest.
 struct Argument {
-  std::string name;             // "WS"
+  std::string name;  // "WS"
   std::string help;
   bool required = true;
   bool repeated = false;
-  bool is_file = true;          // completes as a path
+  bool is_file = true;  // completes as a path
 };
 
 class Invocation {
  public:
   std::map<std::string, std::vector<std::string>> arguments;  // by Argument::name
-  std::map<std::string, std::string> options;                 // by Option::Long(), "" for a given flag
+  std::map<std::string, std::string> options;  // by Option::Long(), "" for a given flag
 
   bool Has(const std::string& option) const { return options.contains(option); }
   std::string Get(const std::string& option, std::string fallback = "") const {
@@ -63,18 +64,18 @@ using Handler = Result<int> (*)(const Invocation&);
 // Traits say which of the options that many commands share a command takes.
 enum Trait : unsigned {
   kPlain = 0,
-  kChanges = 1,      // --dry-run
-  kNeedsKey = 2,     // --passphrase-file, --passphrase-fd
-  kOfflineKey = 4,   // --offline-passphrase-file, --offline-passphrase-fd
-  kActs = 8,         // --as
-  kReader = 16,      // also in birthmark-reader
+  kChanges = 1,     // --dry-run
+  kNeedsKey = 2,    // --passphrase-file, --passphrase-fd
+  kOfflineKey = 4,  // --offline-passphrase-file, --offline-passphrase-fd
+  kActs = 8,        // --as
+  kReader = 16,     // also in birthmark-reader
 };
 
 struct Command {
   std::string noun;
-  std::string verb;      // empty: the noun is the command
-  std::string summary;   // one line
-  std::string example;   // a command line that works
+  std::string verb;     // empty: the noun is the command
+  std::string summary;  // one line
+  std::string example;  // a command line that works
   unsigned traits = kPlain;
   std::vector<Argument> arguments;
   std::vector<Option> options;

@@ -11,7 +11,8 @@ namespace {
 
 // Width counts characters, not octets: names may be outside ASCII.
 size_t Width(const std::string& s) {
-  return static_cast<size_t>(std::ranges::count_if(s, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::ranges::count_if(
+      s, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string Pad(const std::string& s, size_t width) {
@@ -46,7 +47,8 @@ std::string Table::Text(bool json) const {
   }
   auto line = [&](const std::vector<std::string>& row) {
     std::string text;
-    for (size_t c = 0; c < row.size(); ++c) text += c + 1 < row.size() ? Pad(row[c], widths[c]) + "  " : row[c];
+    for (size_t c = 0; c < row.size(); ++c)
+      text += c + 1 < row.size() ? Pad(row[c], widths[c]) + "  " : row[c];
     while (!text.empty() && text.back() == ' ') text.pop_back();
     return text + "\n";
   };
@@ -63,7 +65,8 @@ std::string Fields::Text(bool json) const {
     for (const auto& [name, value] : fields_) {
       std::string text = value;
       while (!text.empty() && text.back() == '\n') text.pop_back();
-      out += Pad(name, width) + "  " + (text.find('\n') == std::string::npos ? text : "\n" + text) + "\n";
+      out += Pad(name, width) + "  " + (text.find('\n') == std::string::npos ? text : "\n" + text) +
+             "\n";
     }
     return out;
   }

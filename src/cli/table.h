@@ -13,7 +13,8 @@ class Table {
   explicit Table(std::vector<std::string> columns) : columns_(std::move(columns)) {}
   void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
-  // Text aligns all columns but the last, which runs on. JSON keys are the columns with "_" for " ".
+  // Text aligns all columns but the last, which runs on. JSON keys are the columns with "_" for "
+  // ".
   std::string Text(bool json) const;
 
  private:
@@ -24,7 +25,9 @@ class Table {
 // Fields is one thing's facts, a line each. A name given twice becomes an array in JSON.
 class Fields {
  public:
-  void Add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void Add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
   std::string Text(bool json) const;
 
  private:

@@ -24,9 +24,7 @@ void Print(std::string_view text) {
   std::fflush(stdout);
 }
 
-void PrintLine(std::string_view line) {
-  Print(fmt::format("{}\n", line));
-}
+void PrintLine(std::string_view line) { Print(fmt::format("{}\n", line)); }
 
 void Note(std::string_view line) { fmt::print(stderr, "{}\n", line); }
 
@@ -38,11 +36,21 @@ std::string JsonString(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -63,9 +71,10 @@ void PrintFindings(const Findings& findings, std::string_view file, bool json) {
   std::string out = "{\"findings\": [";
   bool first = true;
   for (const Finding& f : findings.all()) {
-    out += fmt::format("{}\n  {{\"severity\": \"{}\", \"code\": {}, \"line\": {}, \"message\": {}, \"fix\": {}}}",
-                       first ? "" : ",", kWord[static_cast<int>(f.severity)], JsonString(f.code), f.line,
-                       JsonString(f.message), JsonString(f.fix));
+    out += fmt::format(
+        "{}\n  {{\"severity\": \"{}\", \"code\": {}, \"line\": {}, \"message\": {}, \"fix\": {}}}",
+        first ? "" : ",", kWord[static_cast<int>(f.severity)], JsonString(f.code), f.line,
+        JsonString(f.message), JsonString(f.fix));
     first = false;
   }
   PrintLine(out + "\n]}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a command writes: results to standard output, everything else to standard error. No colour and
-// no progress in a pipe or under NO_COLOR.
+// Where a command writes: results to standard output, everything else to standard error. No colour
+// and no progress in a pipe or under NO_COLOR.
 #pragma once
 
 #include <string>

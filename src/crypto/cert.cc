@@ -31,7 +31,7 @@ Bytes Octets(const ASN1_STRING* s) {
 }
 
 Result<Time> TimeOf(const ASN1_TIME* t) {
-  struct tm tm {};
+  struct tm tm{};
   if (ASN1_TIME_to_tm(t, &tm) != 1) return Malformed("a time that is not one");
   return Time(std::chrono::seconds(timegm(&tm)));
 }
@@ -39,7 +39,8 @@ Result<Time> TimeOf(const ASN1_TIME* t) {
 // Multi-byte UTF-8 stays readable; control characters and RFC 4514's special ones are escaped.
 std::string NameText(const X509_NAME* name) {
   BioPtr bio(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
+  X509_NAME_print_ex(bio.get(), name, 0,
+                     XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
   char* p = nullptr;
   long n = BIO_get_mem_data(bio.get(), &p);
   return std::string(p, static_cast<size_t>(std::max(0L, n)));
@@ -64,7 +65,8 @@ std::string KeyText(X509* x, const Result<PublicKey>& key) {
     return OidText(oid);
   }
   switch (EVP_PKEY_get_base_id(evp)) {
-    case EVP_PKEY_RSA: return fmt::format("rsa-{}", EVP_PKEY_get_bits(evp));
+    case EVP_PKEY_RSA:
+      return fmt::format("rsa-{}", EVP_PKEY_get_bits(evp));
     case EVP_PKEY_EC: {
       char group[64] = {};
       size_t n = 0;
@@ -80,10 +82,14 @@ std::string KeyText(X509* x, const Result<PublicKey>& key) {
 
 std::vector<std::string> UsageNames(uint32_t bits) {
   static constexpr std::pair<uint32_t, const char*> kBits[] = {
-      {KU_DIGITAL_SIGNATURE, "digitalSignature"}, {KU_NON_REPUDIATION, "nonRepudiation"},
-      {KU_KEY_ENCIPHERMENT, "keyEncipherment"},   {KU_DATA_ENCIPHERMENT, "dataEncipherment"},
-      {KU_KEY_AGREEMENT, "keyAgreement"},         {KU_KEY_CERT_SIGN, "keyCertSign"},
-      {KU_CRL_SIGN, "cRLSign"},                   {KU_ENCIPHER_ONLY, "encipherOnly"},
+      {KU_DIGITAL_SIGNATURE, "digitalSignature"},
+      {KU_NON_REPUDIATION, "nonRepudiation"},
+      {KU_KEY_ENCIPHERMENT, "keyEncipherment"},
+      {KU_DATA_ENCIPHERMENT, "dataEncipherment"},
+      {KU_KEY_AGREEMENT, "keyAgreement"},
+      {KU_KEY_CERT_SIGN, "keyCertSign"},
+      {KU_CRL_SIGN, "cRLSign"},
+      {KU_ENCIPHER_ONLY, "encipherOnly"},
       {KU_DECIPHER_ONLY, "decipherOnly"}};
   std::vector<std::string> out;
   for (const auto& [bit, name] : kBits) {
@@ -111,14 +117,14 @@ Status Certificate::Fill(Data& d) {
     uint8_t* utf8 = nullptr;
     int n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(e));
     if (n < 0) return Malformed("a subject attribute that is not text");
-    d.attributes.emplace_back(OidText(X509_NAME_ENTRY_get_object(e)),
-                              std::string(utf8, utf8 + n));
+    d.attributes.emplace_back(OidText(X509_NAME_ENTRY_get_object(e)), std::string(utf8, utf8 + n));
     OPENSSL_free(utf8);
   }
   const ASN1_INTEGER* serial = X509_get0_serialNumber(x);
   d.serial = Octets(serial);
   if (d.serial.empty()) d.serial.push_back(0);
-  // RFC 5280 section 4.1.2.2 asks for positive serials; a negative one is shown as such, not refused here.
+  // RFC 5280 section 4.1.2.2 asks for positive serials; a negative one is shown as such, not
+  // refused here.
   d.serial_hex = (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" : "") + ToHex(d.serial);
   BM_TRY(d.not_before, TimeOf(X509_get0_notBefore(x)));
   BM_TRY(d.not_after, TimeOf(X509_get0_notAfter(x)));
@@ -154,7 +160,8 @@ Status Certificate::Fill(Data& d) {
   if (const auto* id = X509_get0_subject_key_id(x)) d.ski = Octets(id);
   if (const auto* id = X509_get0_authority_key_id(x)) d.aki = Octets(id);
   using EkuPtr = Owned<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
-  EkuPtr eku(static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(x, NID_ext_key_usage, nullptr, nullptr)));
+  EkuPtr eku(
+      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(x, NID_ext_key_usage, nullptr, nullptr)));
   for (int i = 0; eku != nullptr && i < sk_ASN1_OBJECT_num(eku.get()); ++i) {
     d.eku.push_back(OidText(sk_ASN1_OBJECT_value(eku.get(), i)));
   }
@@ -176,7 +183,8 @@ Result<Certificate> Certificate::FromDer(ByteView der) {
   auto d = std::make_shared<Data>();
   const uint8_t* p = der.data();
   d->x509.reset(d2i_X509(nullptr, &p, static_cast<long>(der.size())));
-  if (d->x509 == nullptr || p != der.data() + der.size()) return Malformed("not an X.509 certificate");
+  if (d->x509 == nullptr || p != der.data() + der.size())
+    return Malformed("not an X.509 certificate");
   d->der.assign(der.begin(), der.end());
   BM_CHECK(Fill(*d));
   ERR_clear_error();
@@ -196,7 +204,8 @@ Result<std::vector<Certificate>> Certificate::ManyFromPem(std::string_view text)
   for (const PemBlock& b : blocks) {
     std::string where = fmt::format("block {}", out.size() + 1);
     if (b.label != "CERTIFICATE") {
-      return Refused("pem.label", fmt::format("{}: a {} where a CERTIFICATE is due", where, b.label));
+      return Refused("pem.label",
+                     fmt::format("{}: a {} where a CERTIFICATE is due", where, b.label));
     }
     auto c = FromDer(b.der);
     if (!c) return std::unexpected(std::move(c).error().Context(where));

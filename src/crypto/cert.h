@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Certificate: one parsed X.509 certificate, immutable, with its facts as plain values. Leaves out path
-// validation and profiles (pki). Cheap to copy; thread-safe.
+// Certificate: one parsed X.509 certificate, immutable, with its facts as plain values. Leaves out
+// path validation and profiles (pki). Cheap to copy; thread-safe.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@
 
 namespace birthmark::crypto {
 
-// CertExtension is one extension as it stands: its OID in dots, and the octets inside the OCTET STRING.
+// CertExtension is one extension as it stands: its OID in dots, and the octets inside the OCTET
+// STRING.
 struct CertExtension {
   std::string oid;
   bool critical = false;
@@ -49,13 +50,15 @@ class Certificate {
   std::optional<std::string> subject_serial_number() const { return SubjectAttribute("2.5.4.5"); }
   std::optional<std::string> common_name() const { return SubjectAttribute("2.5.4.3"); }
 
-  // serial is the certificate's serial number, big-endian without sign octet; serial_hex is it as text.
+  // serial is the certificate's serial number, big-endian without sign octet; serial_hex is it as
+  // text.
   const Bytes& serial() const { return d_->serial; }
   const std::string& serial_hex() const { return d_->serial_hex; }
   Time not_before() const { return d_->not_before; }
   Time not_after() const { return d_->not_after; }
 
-  // public_key is refused for kinds that PublicKey does not take; key_text names any kind ("rsa-1024").
+  // public_key is refused for kinds that PublicKey does not take; key_text names any kind
+  // ("rsa-1024").
   const Result<PublicKey>& public_key() const { return d_->public_key; }
   const std::string& key_text() const { return d_->key_text; }
   const std::string& signature_algorithm() const { return d_->signature_algorithm; }

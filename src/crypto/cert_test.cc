@@ -27,8 +27,8 @@ void AddExtension(X509* x, int nid, const char* value) {
 }
 
 void AddName(X509_NAME* name, const char* field, const char* value) {
-  X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const uint8_t*>(value), -1,
-                             -1, 0);
+  X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const uint8_t*>(value),
+                             -1, -1, 0);
 }
 
 // MakeCert builds one certificate the slow way, with OpenSSL alone.
@@ -133,10 +133,12 @@ TEST_F(CertTest, PemRoundTripsAndNamesTheBlock) {
   Certificate c = Certificate::FromDer(der_).value();
   EXPECT_EQ(Certificate::FromPem(c.ToPem())->digest(), c.digest());
   EXPECT_EQ(Certificate::ManyFromPem(c.ToPem() + c.ToPem())->size(), 2u);
-  auto r = Certificate::ManyFromPem(c.ToPem() + "-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----\n");
+  auto r = Certificate::ManyFromPem(
+      c.ToPem() + "-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----\n");
   ASSERT_FALSE(r);
   EXPECT_NE(r.error().message.find("block 2"), std::string::npos) << r.error().message;
-  EXPECT_EQ(Certificate::ManyFromPem("-----BEGIN X-----\nAQ==\n-----END X-----\n").error().code, "pem.label");
+  EXPECT_EQ(Certificate::ManyFromPem("-----BEGIN X-----\nAQ==\n-----END X-----\n").error().code,
+            "pem.label");
 }
 
 TEST_F(CertTest, OtherAlgorithmsSignToo) {

@@ -59,8 +59,9 @@ Result<DerElement> DerReader::Next() {
 
 Result<ByteView> DerReader::Expect(uint8_t tag) {
   if (!NextIs(tag)) {
-    return Bad("tag", rest_.empty() ? fmt::format("tag {:#04x} is missing", tag)
-                                    : fmt::format("tag {:#04x} where {:#04x} is due", rest_[0], tag));
+    return Bad("tag", rest_.empty()
+                          ? fmt::format("tag {:#04x} is missing", tag)
+                          : fmt::format("tag {:#04x} where {:#04x} is due", rest_[0], tag));
   }
   BM_TRY(DerElement e, Next());
   return e.content;
@@ -74,7 +75,8 @@ Result<DerReader> DerReader::Enter(uint8_t tag) {
 Result<bool> DerReader::Boolean() {
   BM_TRY(ByteView c, Expect(der::kBoolean));
   // X.690 section 11.1: TRUE is FF.
-  if (c.size() != 1 || (c[0] != 0 && c[0] != 0xff)) return Bad("value", "a BOOLEAN is not 00 or FF");
+  if (c.size() != 1 || (c[0] != 0 && c[0] != 0xff))
+    return Bad("value", "a BOOLEAN is not 00 or FF");
   return c[0] != 0;
 }
 
@@ -92,7 +94,8 @@ Result<ByteView> DerReader::Unsigned() {
 Result<uint64_t> DerReader::SmallUnsigned() {
   BM_TRY(ByteView c, Unsigned());
   uint64_t v = 0;
-  if (c.size() > 8 || (c.size() == 8 && (c[0] & 0x80) != 0)) return Bad("value", "an INTEGER out of range");
+  if (c.size() > 8 || (c.size() == 8 && (c[0] & 0x80) != 0))
+    return Bad("value", "an INTEGER out of range");
   for (uint8_t b : c) v = v << 8 | b;
   return v;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// DER (X.690): a strict reader that walks definite, shortest-length elements, and a writer. No schema, no
-// multi-octet tags: X.509 and its relatives have none. A reader is a view; the data must outlive it.
+// DER (X.690): a strict reader that walks definite, shortest-length elements, and a writer. No
+// schema, no multi-octet tags: X.509 and its relatives have none. A reader is a view; the data must
+// outlive it.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,8 @@ inline constexpr uint8_t kBoolean = 0x01, kInteger = 0x02, kBitString = 0x03, kO
                          kNull = 0x05, kOid = 0x06, kUtf8String = 0x0c, kPrintableString = 0x13,
                          kIa5String = 0x16, kUtcTime = 0x17, kGeneralizedTime = 0x18,
                          kSequence = 0x30, kSet = 0x31;
-// Context is a context-specific tag, 0 to 30: [n] IMPLICIT of a primitive, or constructed ([n] EXPLICIT).
+// Context is a context-specific tag, 0 to 30: [n] IMPLICIT of a primitive, or constructed ([n]
+// EXPLICIT).
 constexpr uint8_t Context(int n, bool constructed) {
   return static_cast<uint8_t>(0x80 | (constructed ? 0x20 : 0) | n);
 }
@@ -33,8 +35,8 @@ struct DerElement {
 };
 
 // DerReader walks the elements of one level.
-// Errors of all readers: der.truncated, der.length (indefinite or not shortest), der.tag (not the one
-// expected, or multi-octet), der.value (not DER for its type), der.trailing.
+// Errors of all readers: der.truncated, der.length (indefinite or not shortest), der.tag (not the
+// one expected, or multi-octet), der.value (not DER for its type), der.trailing.
 class DerReader {
  public:
   explicit DerReader(ByteView data) : rest_(data) {}
@@ -65,11 +67,12 @@ class DerReader {
   ByteView rest_;
 };
 
-// CheckDer walks all constructed elements down to `max_depth` and refuses what is not DER in its lengths
-// and tags. It takes exactly one element.
+// CheckDer walks all constructed elements down to `max_depth` and refuses what is not DER in its
+// lengths and tags. It takes exactly one element.
 Status CheckDer(ByteView data, int max_depth = 24);
 
-// OidToText and OidFromText convert the content of an OBJECT IDENTIFIER to and from dotted decimals.
+// OidToText and OidFromText convert the content of an OBJECT IDENTIFIER to and from dotted
+// decimals.
 std::optional<std::string> OidToText(ByteView content);
 std::optional<Bytes> OidFromText(std::string_view dotted);
 

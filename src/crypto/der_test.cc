@@ -22,10 +22,16 @@ std::string CheckCode(std::string_view hex) {
 TEST(Der, LengthsMustBeDefiniteAndShortest) {
   EXPECT_EQ(CheckCode("0500"), "accepted");
   EXPECT_EQ(CheckCode("048180" + std::string(256, '0')), "accepted");
-  EXPECT_EQ(CheckCode("3080" "0000"), "der.length");
-  EXPECT_EQ(CheckCode("048105" "0000000000"), "der.length");
+  EXPECT_EQ(CheckCode("3080"
+                      "0000"),
+            "der.length");
+  EXPECT_EQ(CheckCode("048105"
+                      "0000000000"),
+            "der.length");
   EXPECT_EQ(CheckCode("04820080" + std::string(256, '0')), "der.length");
-  EXPECT_EQ(CheckCode("048501000000" "00"), "der.length");
+  EXPECT_EQ(CheckCode("048501000000"
+                      "00"),
+            "der.length");
   EXPECT_EQ(CheckCode("0484ffffffff00"), "der.truncated");
 }
 
@@ -91,8 +97,8 @@ TEST(Der, OidsRoundTrip) {
     ASSERT_TRUE(content) << oid;
     EXPECT_EQ(OidToText(*content), oid);
   }
-  for (const char* bad : {"", "1", "3.1", "1.40", "1..2", "1.2.", "1.02", "1.2.x",
-                          "1.2.99999999999999999999"}) {
+  for (const char* bad :
+       {"", "1", "3.1", "1.40", "1..2", "1.2.", "1.02", "1.2.x", "1.2.99999999999999999999"}) {
     EXPECT_FALSE(OidFromText(bad)) << bad;
   }
   for (const char* bad : {"", "80", "2a80", "2a8001", "2affffffffffffffffff7f"}) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The low-level SHA calls are deprecated in OpenSSL 3 but do no fetching; EVP is the oracle in the test.
+// The low-level SHA calls are deprecated in OpenSSL 3 but do no fetching; EVP is the oracle in the
+// test.
 #include "crypto/digest.h"
 
 #include <algorithm>
@@ -74,7 +75,8 @@ SecretBytes HkdfSha256(ByteView secret, ByteView salt, ByteView info, size_t len
     block.insert(block.end(), info.begin(), info.end());
     block.push_back(static_cast<uint8_t>(i));
     t = HmacSha256(prk, block);
-    std::copy_n(t.begin(), std::min(kHash, length - done), to.begin() + static_cast<ptrdiff_t>(done));
+    std::copy_n(t.begin(), std::min(kHash, length - done),
+                to.begin() + static_cast<ptrdiff_t>(done));
   }
   Wipe(block.data(), block.size());
   Wipe(t.data(), t.size());

@@ -38,8 +38,8 @@ std::array<uint8_t, 20> Sha1ForKeyId(ByteView b);
 
 // HmacSha256 is RFC 2104 with SHA-256 over one message.
 Digest HmacSha256(ByteView key, ByteView message);
-// HkdfSha256 extracts and expands (RFC 5869). `length` is at most 255 * 32 octets; more aborts, because
-// lengths are constants of ours.
+// HkdfSha256 extracts and expands (RFC 5869). `length` is at most 255 * 32 octets; more aborts,
+// because lengths are constants of ours.
 SecretBytes HkdfSha256(ByteView secret, ByteView salt, ByteView info, size_t length);
 
 }  // namespace birthmark::crypto

@@ -52,7 +52,8 @@ TEST(Digest, HmacMatchesWycheproof) {
 TEST(Digest, HkdfMatchesWycheproof) {
   size_t n = ForEachWycheproof("hkdf_sha256_test.json", [](const auto&, const auto& t) {
     size_t size = t["size"].template get<size_t>();
-    if (size > 255 * 32) return;  // the vectors' invalid sizes abort here: lengths are our constants
+    if (size > 255 * 32)
+      return;  // the vectors' invalid sizes abort here: lengths are our constants
     SecretBytes okm = HkdfSha256(Hex(t["ikm"]), Hex(t["salt"]), Hex(t["info"]), size);
     EXPECT_EQ(ToHex(okm.Read(SecretAccess{})), t["okm"].template get<std::string>()) << t["tcId"];
   });

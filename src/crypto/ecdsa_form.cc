@@ -9,7 +9,8 @@ namespace birthmark::crypto {
 namespace {
 
 std::unexpected<Error> Bad() {
-  return Refused("ecdsa.form", "an ECDSA signature that is not two positive numbers of its curve's size");
+  return Refused("ecdsa.form",
+                 "an ECDSA signature that is not two positive numbers of its curve's size");
 }
 
 bool IsZero(ByteView b) {

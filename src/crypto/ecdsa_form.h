@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two forms of an ECDSA signature: DER as certificates carry it (RFC 3279 section 2.2.3) and the fixed
-// r || s of COSE (RFC 9053 section 2.1). Strict both ways, so one signature has one form of each.
+// The two forms of an ECDSA signature: DER as certificates carry it (RFC 3279 section 2.2.3) and
+// the fixed r || s of COSE (RFC 9053 section 2.1). Strict both ways, so one signature has one form
+// of each.
 #pragma once
 
 #include "base/bytes.h"

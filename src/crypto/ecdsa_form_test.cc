@@ -27,11 +27,11 @@ TEST(EcdsaForm, OtherEncodingsAreRefused) {
     return !r && r.error().code == "ecdsa.form";
   };
   EXPECT_FALSE(refused("3006020101020101"));
-  EXPECT_TRUE(refused("300602010102010100"));    // after the signature
+  EXPECT_TRUE(refused("300602010102010100"));      // after the signature
   EXPECT_TRUE(refused("3009020101020101020101"));  // a third number
-  EXPECT_TRUE(refused("300702020001020101"));    // not shortest
-  EXPECT_TRUE(refused("3006020100020101"));      // zero
-  EXPECT_TRUE(refused("30060201ff020101"));      // negative
+  EXPECT_TRUE(refused("300702020001020101"));      // not shortest
+  EXPECT_TRUE(refused("3006020100020101"));        // zero
+  EXPECT_TRUE(refused("30060201ff020101"));        // negative
   EXPECT_TRUE(refused("3003020101"));
   EXPECT_TRUE(refused(""));
   EXPECT_TRUE(refused("3026022101" + std::string(64, '0') + "020101"));  // 33 octets

@@ -37,8 +37,9 @@ bool HasPrefix(ByteView der, const std::array<uint8_t, N>& prefix, size_t point)
   return der.size() == N + point && std::equal(prefix.begin(), prefix.end(), der.begin());
 }
 
-// The y coordinates of Edwards25519's points of small order, without the sign bit: under such a "key" a
-// signature can be made without knowing anything. The last two are the encodings above the field's prime.
+// The y coordinates of Edwards25519's points of small order, without the sign bit: under such a
+// "key" a signature can be made without knowing anything. The last two are the encodings above the
+// field's prime.
 bool IsSmallOrderEd25519(ByteView point) {
   static constexpr std::string_view kY[] = {
       "0000000000000000000000000000000000000000000000000000000000000000",
@@ -62,9 +63,15 @@ struct Parsed {
 Result<Parsed> ParseRsa(EvpKeyPtr key) {
   Algorithm a;
   switch (EVP_PKEY_get_bits(key.get())) {
-    case 2048: a = Algorithm::kRsa2048; break;
-    case 3072: a = Algorithm::kRsa3072; break;
-    case 4096: a = Algorithm::kRsa4096; break;
+    case 2048:
+      a = Algorithm::kRsa2048;
+      break;
+    case 3072:
+      a = Algorithm::kRsa3072;
+      break;
+    case 4096:
+      a = Algorithm::kRsa4096;
+      break;
     default:
       return Refused("key.unsupported",
                      fmt::format("an RSA key of {} bits", EVP_PKEY_get_bits(key.get())),
@@ -94,8 +101,9 @@ Result<Parsed> Parse(ByteView der) {
   if (HasPrefix(der, kEd25519Prefix, 32)) {
     ByteView point = der.last(32);
     if (IsSmallOrderEd25519(point)) return Refused("key.weak", "an Ed25519 key of small order");
-    return Parsed{EvpKeyPtr(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(), 32)),
-                  Algorithm::kEd25519};
+    return Parsed{
+        EvpKeyPtr(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(), 32)),
+        Algorithm::kEd25519};
   }
   if (Status s = CheckDer(der, 8); !s) {
     return Refused("key.malformed", "a public key that is not DER: " + s.error().message);

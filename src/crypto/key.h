@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Algorithms, public keys and the Signer that everything signs through: a file key, a module's key or
-// a threshold key all look the same here. Leaves out where private keys live (keystore).
+// Algorithms, public keys and the Signer that everything signs through: a file key, a module's key
+// or a threshold key all look the same here. Leaves out where private keys live (keystore).
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@
 
 namespace birthmark::crypto {
 
-// Algorithm is a kind of key with the one hash it signs with: P-256 with SHA-256, P-384 with SHA-384,
-// RSA PKCS #1 v1.5 with SHA-256, Ed25519 by itself.
+// Algorithm is a kind of key with the one hash it signs with: P-256 with SHA-256, P-384 with
+// SHA-384, RSA PKCS #1 v1.5 with SHA-256, Ed25519 by itself.
 enum class Algorithm { kEcdsaP256, kEcdsaP384, kRsa2048, kRsa3072, kRsa4096, kEd25519 };
 
 // ToText gives "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519".
@@ -37,7 +37,8 @@ class PublicKey {
   const Digest& spki_digest() const { return digest_; }
   // KeyIdentifier is SHA-1 of the subjectPublicKey bits (RFC 5280 section 4.2.1.2, method 1).
   std::array<uint8_t, 20> KeyIdentifier() const;
-  // Verify checks a signature in the form certificates carry (DER ECDSA-Sig-Value, RSA, raw Ed25519).
+  // Verify checks a signature in the form certificates carry (DER ECDSA-Sig-Value, RSA, raw
+  // Ed25519).
   bool Verify(ByteView message, ByteView signature) const;
   EVP_PKEY* evp() const { return key_.get(); }
 
@@ -54,7 +55,8 @@ class Signer {
   virtual ~Signer() = default;
   virtual const PublicKey& public_key() const = 0;
   Algorithm algorithm() const { return public_key().algorithm(); }
-  // Sign hashes `message` as the algorithm says and gives the signature in the form of certificates.
+  // Sign hashes `message` as the algorithm says and gives the signature in the form of
+  // certificates.
   virtual Result<Bytes> Sign(ByteView message) = 0;
 };
 

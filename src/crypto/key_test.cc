@@ -92,7 +92,8 @@ TEST(PublicKey, PointOffTheCurveIsRefused) {
 
 TEST(PublicKey, CompressedPointIsUnsupported) {
   EvpKeyPtr key(EVP_EC_gen("P-256"));
-  EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed");
+  EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                 "compressed");
   EXPECT_EQ(CodeOf(PublicKey::FromSpki(SpkiOf(key.get()))), "key.unsupported");
 }
 
@@ -104,7 +105,8 @@ TEST(PublicKey, ExplicitCurveIsUnsupported) {
 
 TEST(PublicKey, OtherCurvesAndSizesAreUnsupported) {
   EXPECT_EQ(CodeOf(PublicKey::FromEvp(EvpKeyPtr(EVP_EC_gen("P-521")).get())), "key.unsupported");
-  EXPECT_EQ(CodeOf(PublicKey::FromEvp(EvpKeyPtr(EVP_EC_gen("secp256k1")).get())), "key.unsupported");
+  EXPECT_EQ(CodeOf(PublicKey::FromEvp(EvpKeyPtr(EVP_EC_gen("secp256k1")).get())),
+            "key.unsupported");
   EXPECT_EQ(CodeOf(PublicKey::FromEvp(EvpKeyPtr(EVP_RSA_gen(1024)).get())), "key.unsupported");
   EvpKeyPtr x25519(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
   EXPECT_EQ(CodeOf(PublicKey::FromEvp(x25519.get())), "key.unsupported");
@@ -115,8 +117,10 @@ TEST(PublicKey, WeakRsaNumbersAreRefused) {
   EXPECT_EQ(CodeOf(PublicKey::FromSpki(RsaSpki(modulus, 65537))), "accepted");
   EXPECT_EQ(CodeOf(PublicKey::FromSpki(RsaSpki(modulus, 3))), "key.weak");
   EXPECT_EQ(CodeOf(PublicKey::FromSpki(RsaSpki(modulus, 65536))), "key.weak");
-  EXPECT_EQ(PublicKey::FromSpki(RsaSpki(Bytes(384, 0xc3), 65537))->algorithm(), Algorithm::kRsa3072);
-  EXPECT_EQ(PublicKey::FromSpki(RsaSpki(Bytes(512, 0xc3), 65537))->algorithm(), Algorithm::kRsa4096);
+  EXPECT_EQ(PublicKey::FromSpki(RsaSpki(Bytes(384, 0xc3), 65537))->algorithm(),
+            Algorithm::kRsa3072);
+  EXPECT_EQ(PublicKey::FromSpki(RsaSpki(Bytes(512, 0xc3), 65537))->algorithm(),
+            Algorithm::kRsa4096);
   modulus.back() = 0xc2;
   EXPECT_EQ(CodeOf(PublicKey::FromSpki(RsaSpki(modulus, 65537))), "key.weak");
   modulus[0] = 0x43;
@@ -162,8 +166,9 @@ void CheckSignatures(const char* file, const EVP_MD* md, size_t at_least) {
     EXPECT_EQ(key->Verify(message, sig), valid) << file << " " << t["tcId"] << " " << t["comment"];
     EvpMdCtxPtr ctx(EVP_MD_CTX_new());
     ASSERT_EQ(EVP_DigestVerifyInit(ctx.get(), nullptr, md, nullptr, key->evp()), 1);
-    EXPECT_EQ(EVP_DigestVerify(ctx.get(), sig.data(), sig.size(), message.data(), message.size()) == 1,
-              valid);
+    EXPECT_EQ(
+        EVP_DigestVerify(ctx.get(), sig.data(), sig.size(), message.data(), message.size()) == 1,
+        valid);
   });
   if (n == 0) return;
   EXPECT_GT(used, at_least);

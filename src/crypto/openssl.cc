@@ -8,7 +8,8 @@ namespace birthmark::crypto {
 
 Error OpenSslError(std::string code, std::string_view doing) {
   std::string reasons;
-  // Reason texts come from a fixed table. The queue's data strings may quote input, so they are left out.
+  // Reason texts come from a fixed table. The queue's data strings may quote input, so they are
+  // left out.
   while (unsigned long e = ERR_get_error()) {
     const char* reason = ERR_reason_error_string(e);
     if (!reasons.empty()) reasons += "; ";

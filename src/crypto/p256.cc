@@ -33,7 +33,8 @@ EcKeyPtr P256PublicKey(ByteView point) {
   if (point.size() != std::tuple_size_v<P256Point> || point[0] != 0x04) return nullptr;
   EcKeyPtr key = NewKey();
   PointPtr p(EC_POINT_new(Group()));
-  // oct2point checks that the point satisfies the curve's equation; the cofactor is 1, so no more is needed.
+  // oct2point checks that the point satisfies the curve's equation; the cofactor is 1, so no more
+  // is needed.
   if (key == nullptr || p == nullptr ||
       EC_POINT_oct2point(Group(), p.get(), point.data(), point.size(), nullptr) != 1 ||
       EC_KEY_set_public_key(key.get(), p.get()) != 1) {

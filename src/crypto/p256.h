@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fast road for P-256: EC_KEY calls without provider look-ups, for the hot path behind Signer and
-// PublicKey and for templates that need raw points. Everything deprecated about it stays in p256.cc; the
-// EVP road is its oracle in tests. An EC_KEY may be used by several threads as long as none changes it.
+// The fast road for P-256: EC_KEY calls without provider look-ups, for the hot path behind Signer
+// and PublicKey and for templates that need raw points. Everything deprecated about it stays in
+// p256.cc; the EVP road is its oracle in tests. An EC_KEY may be used by several threads as long as
+// none changes it.
 #pragma once
 
 #include <array>

@@ -79,9 +79,9 @@ Result<std::vector<PemBlock>> ReadPem(std::string_view text, size_t max_blocks) 
 Result<Bytes> ReadOnePem(std::string_view text, std::string_view label) {
   BM_TRY(std::vector<PemBlock> blocks, ReadPem(text, 2));
   if (blocks.size() != 1 || blocks[0].label != label) {
-    return Refused("pem.label", fmt::format("one {} block is due; this has {}{}", label,
-                                            blocks.size() == 1 ? "a " : "more, first a ",
-                                            blocks[0].label));
+    return Refused("pem.label",
+                   fmt::format("one {} block is due; this has {}{}", label,
+                               blocks.size() == 1 ? "a " : "more, first a ", blocks[0].label));
   }
   return std::move(blocks[0].der);
 }

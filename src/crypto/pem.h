@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PEM (RFC 7468): labelled base64 blocks, many in one file. Strict and bounded; encapsulated headers
+// PEM (RFC 7468): labelled base64 blocks, many in one file. Strict and bounded; encapsulated
+// headers
 // ("Proc-Type") and so encrypted blocks are refused. Pure functions; thread-safe.
 #pragma once
 

@@ -19,7 +19,8 @@ TEST(Pem, WhatIsWrittenIsRead) {
 }
 
 TEST(Pem, ManyBlocksKeepTheirOrderAndTextBetweenIsSkipped) {
-  std::string text = "a comment\n" + WritePem("A", Bytes{1}) + "\n# b: c\n" + WritePem("B C", Bytes{2});
+  std::string text =
+      "a comment\n" + WritePem("A", Bytes{1}) + "\n# b: c\n" + WritePem("B C", Bytes{2});
   auto blocks = ReadPem(text).value();
   ASSERT_EQ(blocks.size(), 2u);
   EXPECT_EQ(blocks[0].label, "A");
@@ -60,7 +61,8 @@ TEST(Pem, EmptyAndCrowdedFilesAreRefused) {
 
 TEST(Pem, OneBlockOfTheRightLabelIsDemanded) {
   EXPECT_EQ(ReadOnePem(WritePem("A", Bytes{1}), "B").error().code, "pem.label");
-  EXPECT_EQ(ReadOnePem(WritePem("B", Bytes{1}) + WritePem("B", Bytes{1}), "B").error().code, "pem.label");
+  EXPECT_EQ(ReadOnePem(WritePem("B", Bytes{1}) + WritePem("B", Bytes{1}), "B").error().code,
+            "pem.label");
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ Result<Bytes> Seal(const SecretBytes& key, ByteView plaintext, ByteView aad) {
       EVP_EncryptInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.Read(SecretAccess{}).data(),
                          out.data()) != 1 ||
       EVP_EncryptUpdate(ctx.get(), nullptr, &n, aad.data(), static_cast<int>(aad.size())) != 1 ||
-      EVP_EncryptUpdate(ctx.get(), text, &n, plaintext.data(), static_cast<int>(plaintext.size())) != 1 ||
+      EVP_EncryptUpdate(ctx.get(), text, &n, plaintext.data(),
+                        static_cast<int>(plaintext.size())) != 1 ||
       EVP_EncryptFinal_ex(ctx.get(), text + n, &end) != 1 ||
       EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_GCM_GET_TAG, kTag, text + plaintext.size()) != 1) {
     return std::unexpected(OpenSslError("seal.failed", "sealing"));
@@ -56,8 +57,10 @@ Result<SecretBytes> Open(const SecretBytes& key, ByteView sealed, ByteView aad) 
       EVP_DecryptInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.Read(SecretAccess{}).data(),
                          sealed.data()) != 1 ||
       EVP_DecryptUpdate(ctx.get(), nullptr, &n, aad.data(), static_cast<int>(aad.size())) != 1 ||
-      EVP_DecryptUpdate(ctx.get(), text, &n, sealed.data() + kNonce, static_cast<int>(out.size())) != 1 ||
-      EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_GCM_SET_TAG, kTag, const_cast<uint8_t*>(tag.data())) != 1 ||
+      EVP_DecryptUpdate(ctx.get(), text, &n, sealed.data() + kNonce,
+                        static_cast<int>(out.size())) != 1 ||
+      EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_GCM_SET_TAG, kTag,
+                          const_cast<uint8_t*>(tag.data())) != 1 ||
       EVP_DecryptFinal_ex(ctx.get(), text + n, &end) != 1) {
     return broken();
   }
@@ -69,13 +72,14 @@ Result<SecretBytes> Scrypt(const SecretBytes& passphrase, ByteView salt, const S
   const ScryptCost least{};
   if (!std::has_single_bit(cost.n) || cost.n < least.n || cost.n > kMaxMemory / 128 / least.r ||
       cost.r != least.r || cost.p < least.p || cost.p > 4 || salt.size() < 16) {
-    return Refused("seal.cost", "a passphrase cost outside what this version uses (n from 2^15 to 2^18, "
-                                "r 8, p 1 to 4, a salt of 16 octets or more)");
+    return Refused("seal.cost",
+                   "a passphrase cost outside what this version uses (n from 2^15 to 2^18, "
+                   "r 8, p 1 to 4, a salt of 16 octets or more)");
   }
   SecretBytes out(kSealKeySize);
   ByteView pass = passphrase.Read(SecretAccess{});
-  if (EVP_PBE_scrypt(reinterpret_cast<const char*>(pass.data()), pass.size(), salt.data(), salt.size(),
-                     cost.n, cost.r, cost.p, kMaxMemory + (uint64_t{1} << 20),
+  if (EVP_PBE_scrypt(reinterpret_cast<const char*>(pass.data()), pass.size(), salt.data(),
+                     salt.size(), cost.n, cost.r, cost.p, kMaxMemory + (uint64_t{1} << 20),
                      out.Write(SecretAccess{}).data(), out.size()) != 1) {
     return std::unexpected(OpenSslError("seal.failed", "deriving a key from the passphrase"));
   }

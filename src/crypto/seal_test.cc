@@ -82,9 +82,10 @@ TEST(Scrypt, DependsOnPassphraseAndSalt) {
 TEST(Scrypt, WeakAndUnboundedCostsAreRefused) {
   SecretBytes pass = SecretBytes::Take(ToBytes("p"));
   Bytes salt(16);
-  for (ScryptCost c : {ScryptCost{1 << 14, 8, 1}, ScryptCost{(1 << 15) + 1, 8, 1}, ScryptCost{1 << 19, 8, 1},
-                       ScryptCost{uint64_t{1} << 63, 8, 1}, ScryptCost{1 << 15, 1, 1},
-                       ScryptCost{1 << 15, 16, 1}, ScryptCost{1 << 15, 8, 0}, ScryptCost{1 << 15, 8, 5}}) {
+  for (ScryptCost c :
+       {ScryptCost{1 << 14, 8, 1}, ScryptCost{(1 << 15) + 1, 8, 1}, ScryptCost{1 << 19, 8, 1},
+        ScryptCost{uint64_t{1} << 63, 8, 1}, ScryptCost{1 << 15, 1, 1}, ScryptCost{1 << 15, 16, 1},
+        ScryptCost{1 << 15, 8, 0}, ScryptCost{1 << 15, 8, 5}}) {
     auto r = Scrypt(pass, salt, c);
     ASSERT_FALSE(r);
     EXPECT_EQ(r.error().code, "seal.cost");

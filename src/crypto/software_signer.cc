@@ -20,11 +20,16 @@ EvpKeyPtr GenerateEvp(Algorithm a) {
       EcKeyPtr ec = P256Generate();
       return ec == nullptr ? nullptr : P256ToEvp(ec.get());
     }
-    case Algorithm::kEcdsaP384: return EvpKeyPtr(EVP_EC_gen("P-384"));
-    case Algorithm::kRsa2048: return EvpKeyPtr(EVP_RSA_gen(2048));
-    case Algorithm::kRsa3072: return EvpKeyPtr(EVP_RSA_gen(3072));
-    case Algorithm::kRsa4096: return EvpKeyPtr(EVP_RSA_gen(4096));
-    case Algorithm::kEd25519: return EvpKeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    case Algorithm::kEcdsaP384:
+      return EvpKeyPtr(EVP_EC_gen("P-384"));
+    case Algorithm::kRsa2048:
+      return EvpKeyPtr(EVP_RSA_gen(2048));
+    case Algorithm::kRsa3072:
+      return EvpKeyPtr(EVP_RSA_gen(3072));
+    case Algorithm::kRsa4096:
+      return EvpKeyPtr(EVP_RSA_gen(4096));
+    case Algorithm::kEd25519:
+      return EvpKeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   }
   return nullptr;
 }
@@ -73,7 +78,8 @@ Result<std::unique_ptr<SoftwareSigner>> SoftwareSigner::FromPkcs8(const SecretBy
 
 Result<std::unique_ptr<SoftwareSigner>> SoftwareSigner::FromP256Scalar(const SecretBytes& scalar) {
   EcKeyPtr ec = P256PrivateKey(scalar);
-  if (ec == nullptr) return Refused("key.malformed", "a P-256 scalar that is not 32 octets in range");
+  if (ec == nullptr)
+    return Refused("key.malformed", "a P-256 scalar that is not 32 octets in range");
   EvpKeyPtr key = P256ToEvp(ec.get());
   if (key == nullptr) return std::unexpected(OpenSslError("key.malformed", "a P-256 key"));
   return FromEvp(key.get());
@@ -111,7 +117,8 @@ Result<SecretBytes> SoftwareSigner::ToPkcs8() const {
 }
 
 Result<SecretBytes> SoftwareSigner::ToP256Scalar() const {
-  if (p256_ == nullptr) return Internal("key.unsupported", "only a P-256 key has a scalar of 32 octets");
+  if (p256_ == nullptr)
+    return Internal("key.unsupported", "only a P-256 key has a scalar of 32 octets");
   BIGNUM* scalar = nullptr;
   SecretBytes out(32);
   bool done = EVP_PKEY_get_bn_param(key_.get(), OSSL_PKEY_PARAM_PRIV_KEY, &scalar) == 1 &&

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SoftwareSigner: a private key in this process's memory, behind Signer. Leaves out files (keystore).
+// SoftwareSigner: a private key in this process's memory, behind Signer. Leaves out files
+// (keystore).
 #pragma once
 
 #include <memory>
@@ -8,7 +9,8 @@
 
 namespace birthmark::crypto {
 
-// SoftwareSigner signs with a key in memory. Thread-safe for P-256 only, so use one object a thread.
+// SoftwareSigner signs with a key in memory. Thread-safe for P-256 only, so use one object a
+// thread.
 class SoftwareSigner : public Signer {
  public:
   // Generate makes a new key with OpenSSL's random generator. Errors: key.generate.
@@ -24,8 +26,8 @@ class SoftwareSigner : public Signer {
   const PublicKey& public_key() const override { return public_key_; }
   Result<Bytes> Sign(ByteView message) override;
   Result<SecretBytes> ToPkcs8() const;
-  // ToP256Scalar gives the private scalar, 32 octets, for methods that put a key made outside into a
-  // device. Errors: key.unsupported for other algorithms.
+  // ToP256Scalar gives the private scalar, 32 octets, for methods that put a key made outside into
+  // a device. Errors: key.unsupported for other algorithms.
   Result<SecretBytes> ToP256Scalar() const;
   EVP_PKEY* evp() const { return key_.get(); }
 

@@ -102,7 +102,8 @@ TEST(SoftwareSigner, FastRoadAgreesWithEvp) {
     Bytes fast = signer->Sign(message).value();
     EvpMdCtxPtr ctx(EVP_MD_CTX_new());
     ASSERT_EQ(EVP_DigestVerifyInit(ctx.get(), nullptr, EVP_sha256(), nullptr, signer->evp()), 1);
-    EXPECT_EQ(EVP_DigestVerify(ctx.get(), fast.data(), fast.size(), message.data(), message.size()), 1);
+    EXPECT_EQ(EVP_DigestVerify(ctx.get(), fast.data(), fast.size(), message.data(), message.size()),
+              1);
     Bytes slow(80);
     size_t n = slow.size();
     ctx.reset(EVP_MD_CTX_new());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a disclosure says. Only this struct leaves: it has no field that could hold k, n, a person's
-// name, a place of a share or a count of shares. Signed as COSE_Sign1 (disclose/signed.h); every page
-// and table is a pure function of it. Source: docs/formats/disclosure.md (CDDL).
+// name, a place of a share or a count of shares. Signed as COSE_Sign1 (disclose/signed.h); every
+// page and table is a pure function of it. Source: docs/formats/disclosure.md (CDDL).
 #pragma once
 
 #include <optional>
@@ -16,8 +16,8 @@ namespace birthmark::disclose {
 struct Product {
   std::string id;
   std::string name;
-  std::string firmware;        // version
-  std::string hardware;        // variant
+  std::string firmware;  // version
+  std::string hardware;  // variant
   std::string manufacturer;
   std::optional<Digest> firmware_digest;
   template <class V>
@@ -33,8 +33,8 @@ struct Product {
 
 struct Site {
   std::string id;
-  std::string country;     // ISO 3166-1 alpha-2
-  std::string continent;   // AF AN AS EU NA OC SA
+  std::string country;    // ISO 3166-1 alpha-2
+  std::string continent;  // AF AN AS EU NA OC SA
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -45,9 +45,9 @@ struct Site {
 
 // Place is somewhere the private key of an identity exists or existed, in order.
 struct Place {
-  std::string how;         // "born", "installed", "destroyed"
-  std::string where;       // "device: private memory", "station st-1 process"
-  bool outside = false;    // outside the device
+  std::string how;       // "born", "installed", "destroyed"
+  std::string where;     // "device: private memory", "station st-1 process"
+  bool outside = false;  // outside the device
   template <class V>
   void Fields(V& v) {
     v("how", how);
@@ -57,13 +57,13 @@ struct Place {
 };
 
 struct Identity {
-  std::string pki;         // id of a Pki below; empty when there is none
+  std::string pki;  // id of a Pki below; empty when there is none
   std::string slot;
-  std::string lock;        // "fuse", "software", "none"
-  std::string birth;       // vocab: "device-generated"…
-  std::string method;      // vocab: "avocado"…
+  std::string lock;    // "fuse", "software", "none"
+  std::string birth;   // vocab: "device-generated"…
+  std::string method;  // vocab: "avocado"…
   std::vector<Place> places;
-  std::string transfer;    // vocab: "mechanically-transferred"…
+  std::string transfer;  // vocab: "mechanically-transferred"…
   std::string algorithm;
   template <class V>
   void Fields(V& v) {
@@ -84,8 +84,8 @@ struct PkiLevel {
   uint32_t level = 1;
   bool ee = false;
   bool offline = false;
-  std::string storage;     // "file", "pkcs11", …; "device" for EE keys
-  uint64_t siblings = 1;   // authorities of this level; 0 where the number is not told
+  std::string storage;    // "file", "pkcs11", …; "device" for EE keys
+  uint64_t siblings = 1;  // authorities of this level; 0 where the number is not told
   std::string algorithm;
   std::optional<int64_t> not_after, not_before;
   template <class V>
@@ -103,9 +103,9 @@ struct PkiLevel {
 };
 
 struct Pki {
-  std::string id;                        // the plan's id of an identity PKI; "anchor:<id>"
+  std::string id;  // the plan's id of an identity PKI; "anchor:<id>"
   std::vector<PkiLevel> levels;
-  std::optional<Digest> anchor_digest;   // SHA-256 of the anchor certificate or key that is pinned
+  std::optional<Digest> anchor_digest;  // SHA-256 of the anchor certificate or key that is pinned
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -117,10 +117,10 @@ struct Pki {
 // Store, Stage and Anchor draw the boot chain and what protects what (the superior artifact).
 struct Store {
   std::string id;
-  std::string kind;                          // "otp-fuse", "spi-nor", …
-  bool internal = false;                     // to the CPU package
+  std::string kind;       // "otp-fuse", "spi-nor", …
+  bool internal = false;  // to the CPU package
   std::string processor;
-  std::optional<std::string> protected_by;   // id of the superior artifact
+  std::optional<std::string> protected_by;  // id of the superior artifact
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -133,12 +133,12 @@ struct Store {
 
 struct Stage {
   std::string id;
-  std::string lock;                          // "fuse", "software", "none"
+  std::string lock;  // "fuse", "software", "none"
   std::string store;
-  std::string encrypted;                     // "no", "shared-key", "per-device-key"
+  std::string encrypted;  // "no", "shared-key", "per-device-key"
   std::string processor;
-  std::optional<std::string> verified_by;    // anchor id
-  std::string kind;                          // vocab: "first-stage", "application"…
+  std::optional<std::string> verified_by;  // anchor id
+  std::string kind;                        // vocab: "first-stage", "application"…
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -153,15 +153,15 @@ struct Stage {
 
 struct Anchor {
   std::string id;
-  std::string form;                          // "spki", "certificate", "bundle", "openpgp-keyring", "dnssec"
-  std::string kind;                          // vocab: "first-boot", "software-update", …
+  std::string form;  // "spki", "certificate", "bundle", "openpgp-keyring", "dnssec"
+  std::string kind;  // vocab: "first-boot", "software-update", …
   std::string store;
-  Digest digest{};                           // of the anchor as it is in the device
-  uint64_t entries = 1;                      // keys or certificates in it
-  std::vector<std::string> verifies;         // stage ids or words
+  Digest digest{};                    // of the anchor as it is in the device
+  uint64_t entries = 1;               // keys or certificates in it
+  std::vector<std::string> verifies;  // stage ids or words
   std::optional<int64_t> not_after, not_before;
-  std::optional<std::string> protected_by;   // id of the superior artifact
-  std::vector<std::string> also;             // further kinds it plays
+  std::optional<std::string> protected_by;  // id of the superior artifact
+  std::vector<std::string> also;            // further kinds it plays
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -183,7 +183,7 @@ struct Disclosure {
   uint32_t format = 1;
   uint32_t version = 1;
   int64_t issued = 0;
-  std::vector<std::string> marks;            // "devices are emulated", "keys are rehearsal keys"
+  std::vector<std::string> marks;  // "devices are emulated", "keys are rehearsal keys"
   std::vector<Pki> pkis;
   std::vector<Site> sites;
   std::vector<Store> stores;
@@ -191,12 +191,12 @@ struct Disclosure {
   std::vector<Anchor> anchors;
   std::vector<answer::Answer> answers;
   std::string program;
-  std::string revision = "02";               // of the taxonomy
+  std::string revision = "02";  // of the taxonomy
   bool rehearsal = true;
-  std::string checkpoint;                    // the signed checkpoint the evidence ends at; "" if declared only
+  std::string checkpoint;  // the signed checkpoint the evidence ends at; "" if declared only
   int64_t period_to = 0, period_from = 0;
   std::vector<Identity> identities;
-  std::optional<std::string> split_model;    // stated only if the maker wants: "single-set"
+  std::optional<std::string> split_model;  // stated only if the maker wants: "single-set"
   template <class V>
   void Fields(V& v) {
     v("pkis", pkis);

@@ -30,13 +30,26 @@ std::string Esc(std::string_view s, size_t columns) {
   std::string out;
   for (char c : Cut(Plain(s), columns)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      case '`': out += "&#96;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '`':
+        out += "&#96;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -51,20 +64,25 @@ void Svg::Close(std::string_view tag, std::string_view title) {
   Say(std::string(title));
 }
 
-void Svg::Rect(double x, double y, double w, double h, std::string_view style, std::string_view title,
-               double round) {
-  body_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"{:.0f}\" class=\"{}\"", x,
-                       y, std::max(w, 0.0), std::max(h, 0.0), round, style);
+void Svg::Rect(double x, double y, double w, double h, std::string_view style,
+               std::string_view title, double round) {
+  body_ += fmt::format(
+      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"{:.0f}\" "
+      "class=\"{}\"",
+      x, y, std::max(w, 0.0), std::max(h, 0.0), round, style);
   Close("rect", title);
 }
 
 void Svg::Circle(double x, double y, double r, std::string_view style, std::string_view title) {
-  body_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" class=\"{}\"", x, y, r, style);
+  body_ +=
+      fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" class=\"{}\"", x, y, r, style);
   Close("circle", title);
 }
 
 void Svg::Line(double x1, double y1, double x2, double y2, std::string_view style) {
-  body_ += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>", x1, y1, x2, y2, style);
+  body_ +=
+      fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>",
+                  x1, y1, x2, y2, style);
 }
 
 void Svg::Path(std::string_view data, std::string_view style, std::string_view title) {
@@ -77,17 +95,19 @@ void Svg::Text(double x, double y, std::string_view s, double room, std::string_
   const double letter = style == "s" ? kSmallWidth : kTextWidth;
   const std::string whole = Plain(s);
   // Scripts beyond U+1100 take about two letters' room; three octets a character tell them apart.
-  const double wide = static_cast<double>(whole.size()) / std::max<double>(static_cast<double>(Columns(whole)), 1);
+  const double wide =
+      static_cast<double>(whole.size()) / std::max<double>(static_cast<double>(Columns(whole)), 1);
   const auto fits = static_cast<size_t>(std::max(room / (letter * (wide > 2 ? 2 : 1)), 1.0));
   const std::string shown = Cut(whole, fits);
-  body_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" class=\"{}\">", x, y, anchor, style);
+  body_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" class=\"{}\">", x, y,
+                       anchor, style);
   if (shown != whole) body_ += fmt::format("<title>{}</title>", Esc(whole));
   body_ += Esc(shown) + "</text>";
 }
 
 void Svg::Person(double x, double y, std::string_view style, std::string_view title) {
-  Path(fmt::format("M{:.1f} {:.1f}a2.5 2.5 0 1 1 0.1 0zM{:.1f} {:.1f}v-3.5a4 4 0 0 1 8 0v3.5z", x + 4.5, y + 5.2,
-                   x + 0.5, y + 13.5),
+  Path(fmt::format("M{:.1f} {:.1f}a2.5 2.5 0 1 1 0.1 0zM{:.1f} {:.1f}v-3.5a4 4 0 0 1 8 0v3.5z",
+                   x + 4.5, y + 5.2, x + 0.5, y + 13.5),
        style, title);
 }
 
@@ -97,8 +117,9 @@ void Svg::Say(std::string line) {
 
 std::string Svg::Figure(double height, std::string_view label) const {
   std::string out = fmt::format(
-      "<figure><svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\"><title>{}</title>{}</svg>", width_,
-      height, Esc(label), Esc(label), body_);
+      "<figure><svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" "
+      "aria-label=\"{}\"><title>{}</title>{}</svg>",
+      width_, height, Esc(label), Esc(label), body_);
   if (!words_.empty()) {
     out += "<details><summary>in words</summary><ul>";
     for (const std::string& w : words_) out += fmt::format("<li>{}</li>", Esc(w));

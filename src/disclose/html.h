@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts and numbers of strangers as HTML and SVG. Nothing reaches a page but through Esc or a number.
-// Pure functions and a value; thread-compatible.
+// Texts and numbers of strangers as HTML and SVG. Nothing reaches a page but through Esc or a
+// number. Pure functions and a value; thread-compatible.
 #pragma once
 
 #include <string>
@@ -17,12 +17,12 @@ std::string Esc(std::string_view s, size_t columns = 300);
 // Svg collects one drawing and what it says in words: each mark brings its own title.
 class Svg {
  public:
-  // Styles of a mark are classes of the page's style sheet: "m" solid, "a" dotted, "d" hatched, "n" dashed,
-  // "g" grey, "o" outline.
+  // Styles of a mark are classes of the page's style sheet: "m" solid, "a" dotted, "d" hatched, "n"
+  // dashed, "g" grey, "o" outline.
   explicit Svg(double width) : width_(width) {}
 
-  void Rect(double x, double y, double w, double h, std::string_view style, std::string_view title = {},
-            double round = 0);
+  void Rect(double x, double y, double w, double h, std::string_view style,
+            std::string_view title = {}, double round = 0);
   void Circle(double x, double y, double r, std::string_view style, std::string_view title = {});
   void Line(double x1, double y1, double x2, double y2, std::string_view style = "l");
   // Path takes path data made of our own numbers.

@@ -28,8 +28,10 @@ std::string Names(All all) {
   });
 }
 
-std::string Section(All all, std::string_view title, std::string_view how, const std::string& body) {
-  return fmt::format("<section><h2>{}</h2><p class=\"how\">{}</p>{}{}</section>", title, how, Names(all), body);
+std::string Section(All all, std::string_view title, std::string_view how,
+                    const std::string& body) {
+  return fmt::format("<section><h2>{}</h2><p class=\"how\">{}</p>{}{}</section>", title, how,
+                     Names(all), body);
 }
 
 namespace {
@@ -51,10 +53,12 @@ std::string Sites(const Disclosure& d) {
 std::string Age(All all, size_t i) {
   const Disclosure& d = all[i].disclosure;
   const int64_t behind = (Sane(d.issued) - Sane(d.period_to)) / kDay;
-  std::string out = fmt::format("issued {}, {} days after its period ended", Date(d.issued), behind);
+  std::string out =
+      fmt::format("issued {}, {} days after its period ended", Date(d.issued), behind);
   int64_t newest = Sane(d.issued);
   for (const OpenedDisclosure& o : all) newest = std::max(newest, Sane(o.disclosure.issued));
-  if (newest != Sane(d.issued)) out += fmt::format("; {} days older than the newest here", (newest - Sane(d.issued)) / kDay);
+  if (newest != Sane(d.issued))
+    out += fmt::format("; {} days older than the newest here", (newest - Sane(d.issued)) / kDay);
   return out;
 }
 
@@ -76,18 +80,24 @@ constexpr std::string_view kLegend =
 // Patterns are what a style sheet cannot draw inside SVG.
 constexpr std::string_view kPatterns =
     "<svg class=\"defs\" aria-hidden=\"true\"><defs>"
-    "<pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
-    "<rect width=\"5\" height=\"5\" fill=\"#fff\"/><rect width=\"1.8\" height=\"5\" fill=\"#0b5fa5\"/></pattern>"
-    "<pattern id=\"dots\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\"><rect width=\"5\" height=\"5\" fill=\"#cfe0f0\"/>"
+    "<pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" "
+    "patternTransform=\"rotate(45)\">"
+    "<rect width=\"5\" height=\"5\" fill=\"#fff\"/><rect width=\"1.8\" height=\"5\" "
+    "fill=\"#0b5fa5\"/></pattern>"
+    "<pattern id=\"dots\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\"><rect "
+    "width=\"5\" height=\"5\" fill=\"#cfe0f0\"/>"
     "<circle cx=\"2.5\" cy=\"2.5\" r=\"1.4\" fill=\"#0b5fa5\"/></pattern>"
-    "<pattern id=\"over\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\"><rect width=\"4\" height=\"4\" fill=\"#fff\"/>"
+    "<pattern id=\"over\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\"><rect "
+    "width=\"4\" height=\"4\" fill=\"#fff\"/>"
     "<path d=\"M0 0l4 4M4 0l-4 4\" stroke=\"#333\" stroke-width=\"0.7\"/></pattern>"
-    "<marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">"
+    "<marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" "
+    "markerHeight=\"6\" orient=\"auto\">"
     "<path d=\"M0 0l8 4l-8 4z\" fill=\"#333\"/></marker></defs></svg>";
 
 std::string Title(All all) {
   std::string out;
-  for (const OpenedDisclosure& o : all) out += (out.empty() ? "" : ", ") + Esc(o.disclosure.product.name, 40);
+  for (const OpenedDisclosure& o : all)
+    out += (out.empty() ? "" : ", ") + Esc(o.disclosure.product.name, 40);
   return out;
 }
 
@@ -100,7 +110,9 @@ std::string Passport(All all) {
       return fmt::format("<div class=\"q\">{}</div><p>{}</p>", label, Esc(value(all[i]), 600));
     });
   };
-  row("product", [](const auto& o) { return o.disclosure.product.name + ", " + o.disclosure.product.manufacturer; });
+  row("product", [](const auto& o) {
+    return o.disclosure.product.name + ", " + o.disclosure.product.manufacturer;
+  });
   row("hardware, firmware", [](const auto& o) {
     return o.disclosure.product.hardware + ", " + o.disclosure.product.firmware;
   });
@@ -109,19 +121,24 @@ std::string Passport(All all) {
     return digest ? ToHex(*digest) : "not told";
   });
   row("sites", [](const auto& o) { return Sites(o.disclosure); });
-  row("period", [](const auto& o) { return Dates(Sane(o.disclosure.period_from), Sane(o.disclosure.period_to)); });
+  row("period", [](const auto& o) {
+    return Dates(Sane(o.disclosure.period_from), Sane(o.disclosure.period_to));
+  });
   row("signature", [](const auto& o) -> std::string {
     return o.signer_named ? "intact; the signer is the one the reader named"
                           : "intact; the signer was not named by the reader and not checked";
   });
   row("signer", [](const auto& o) { return o.signer_name; });
-  out += Row(all, [&](size_t i) { return fmt::format("<div class=\"q\">age</div><p>{}</p>", Esc(Age(all, i))); });
+  out += Row(all, [&](size_t i) {
+    return fmt::format("<div class=\"q\">age</div><p>{}</p>", Esc(Age(all, i)));
+  });
   row("disclosure, taxonomy revision, program", [](const auto& o) {
     const Disclosure& d = o.disclosure;
     return fmt::format("version {}, revision {}, {}", d.version, d.revision, d.program);
   });
   row("evidence", [](const auto& o) -> std::string {
-    return o.disclosure.checkpoint.empty() ? "no log: declared only" : "a signed log; each measured answer names its part";
+    return o.disclosure.checkpoint.empty() ? "no log: declared only"
+                                           : "a signed log; each measured answer names its part";
   });
   row("file", [](const auto& o) { return o.file_name; });
   return Section(all, "Passport", "Which product, which firmware, which period, who signed.", out);
@@ -133,7 +150,8 @@ std::string RenderPage(std::span<const OpenedDisclosure> products) {
   const page::All all = products.first(std::min(products.size(), kMaxCompared));
   std::string out = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "'unsafe-inline'; "
       "base-uri 'none'; form-action 'none'\"><meta name=\"referrer\" content=\"no-referrer\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
       "<title>{}</title><style>{}{}</style></head><body>\n",
@@ -142,7 +160,8 @@ std::string RenderPage(std::span<const OpenedDisclosure> products) {
   out += fmt::format("<h1>{}</h1>", page::Title(all));
   if (all.empty()) out += "<p>No disclosure was given.</p>";
   if (products.size() > all.size()) {
-    out += fmt::format("<p>{} more were given; {} stand side by side.</p>", products.size() - all.size(), all.size());
+    out += fmt::format("<p>{} more were given; {} stand side by side.</p>",
+                       products.size() - all.size(), all.size());
   }
   if (!all.empty()) {
     out += page::kLegend;

@@ -41,9 +41,10 @@ std::string Section(All all, std::string_view title, std::string_view how, const
 std::string_view Style(std::string_view basis);
 // FindAnswer finds a product's answer by question and subject; null when there is none. An empty
 // subject takes the first.
-const answer::Answer* FindAnswer(const Disclosure& d, std::string_view question, std::string_view subject = {});
-// AnswerMark is an answer as swatches and words, which open to method, period, population and evidence.
-// A null answer is a gap.
+const answer::Answer* FindAnswer(const Disclosure& d, std::string_view question,
+                                 std::string_view subject = {});
+// AnswerMark is an answer as swatches and words, which open to method, period, population and
+// evidence. A null answer is a gap.
 std::string AnswerMark(const answer::Answer* a);
 // Labelled is the same under the question's name in the disclosure's revision.
 std::string Labelled(const Disclosure& d, std::string_view question, const answer::Answer* a);

@@ -11,14 +11,18 @@
 namespace birthmark::disclose {
 namespace {
 
-OpenedDisclosure Opened(Disclosure d) { return {std::move(d), "acme.birthmark", "CN=signer,O=Acme", false}; }
+OpenedDisclosure Opened(Disclosure d) {
+  return {std::move(d), "acme.birthmark", "CN=signer,O=Acme", false};
+}
 
 std::string Page(const Disclosure& d) {
   const OpenedDisclosure one[] = {Opened(d)};
   return RenderPage(one);
 }
 
-bool Has(std::string_view page, std::string_view what) { return page.find(what) != std::string_view::npos; }
+bool Has(std::string_view page, std::string_view what) {
+  return page.find(what) != std::string_view::npos;
+}
 
 TEST(Page, EscapesEveryTextOfTheFile) {
   Disclosure d = test::Sample();
@@ -53,7 +57,8 @@ TEST(Page, SaysRehearsalOnTopAndOverEveryPart) {
 
 TEST(Page, JudgesNothing) {
   std::string page = Page(test::Sample());
-  std::transform(page.begin(), page.end(), page.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(page.begin(), page.end(), page.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   for (const char* word : {"score", "rank", "total", "grade", "recommend", "<meter", "<progress"}) {
     EXPECT_FALSE(Has(page, word)) << word;
   }
@@ -69,7 +74,8 @@ TEST(Page, SetsBothBasesSideBySideWhereTheyDiffer) {
 
 TEST(Page, HoldsFourProductsAndLeavesOutTheFifth) {
   std::vector<OpenedDisclosure> all(5, Opened(test::Sample()));
-  for (size_t i = 0; i < all.size(); ++i) all[i].disclosure.product.name = "Product " + std::to_string(i + 1);
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i].disclosure.product.name = "Product " + std::to_string(i + 1);
   const std::string page = RenderPage(all);
   EXPECT_TRUE(Has(page, "row c4"));
   EXPECT_TRUE(Has(page, "Product 4"));
@@ -89,11 +95,13 @@ TEST(Page, DrawsWhatIsThereAndLeavesGaps) {
 
 TEST(Page, EveryPartSurvivesValuesOfWrongShapes) {
   Disclosure d = test::Sample();
-  for (const char* question : {"first-second-stage-gap", "first-stage-exposure", "identity-shared-split-extra",
-                               "identity-shared-split-continents", "identity-number-per-subordinate", "replace"}) {
-    for (const cbor::Value& v : {cbor::Value(-5), cbor::Value(UINT64_MAX), cbor::Value("P99999999999999Y"),
-                                 cbor::Value(cbor::Array{1, 2}), cbor::Value(),
-                                 cbor::Value(cbor::Map{{"time-max", 7}, {"km-max", "far"}, {"handovers", UINT64_MAX}})}) {
+  for (const char* question :
+       {"first-second-stage-gap", "first-stage-exposure", "identity-shared-split-extra",
+        "identity-shared-split-continents", "identity-number-per-subordinate", "replace"}) {
+    for (const cbor::Value& v :
+         {cbor::Value(-5), cbor::Value(UINT64_MAX), cbor::Value("P99999999999999Y"),
+          cbor::Value(cbor::Array{1, 2}), cbor::Value(),
+          cbor::Value(cbor::Map{{"time-max", 7}, {"km-max", "far"}, {"handovers", UINT64_MAX}})}) {
       d.answers.push_back(test::Declared(question, "device", v));
     }
   }

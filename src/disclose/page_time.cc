@@ -42,12 +42,14 @@ void Absent(Svg& s, double y, const answer::Answer* a) {
 void GapBar(Svg& s, double y, const Basis& b) {
   constexpr std::string_view kQuestion = "first-second-stage-gap";
   const cbor::Value& v = *b.value;
-  auto p50 = Seconds(v.Find("time-p50")), p95 = Seconds(v.Find("time-p95")), max = Seconds(v.Find("time-max"));
+  auto p50 = Seconds(v.Find("time-p50")), p95 = Seconds(v.Find("time-p95")),
+       max = Seconds(v.Find("time-max"));
   const double to = LogX(max.value_or(1), s.width());
   const double from = p50 ? std::min(LogX(*p50, s.width()), to) : to - 2;
   s.Rect(from, y, std::max(to - from, 3.0), 12, b.style, Words(kQuestion, b));
   if (p95) s.Line(LogX(*p95, s.width()), y - 3, LogX(*p95, s.width()), y + 15, "b");
-  if (const cbor::Value* hands = v.Find("handovers"); hands != nullptr && hands->AsUint() != nullptr) {
+  if (const cbor::Value* hands = v.Find("handovers");
+      hands != nullptr && hands->AsUint() != nullptr) {
     for (uint64_t i = 0; i < std::min<uint64_t>(*hands->AsUint(), 12); ++i) {
       const double x = s.width() - kLeft - 4 - 6 * static_cast<double>(i);
       s.Line(x, y + 17, x, y + 26, "b");
@@ -62,13 +64,16 @@ void GapBar(Svg& s, double y, const Basis& b) {
   std::string text(b.word);
   if (km != nullptr && km->AsInt()) text += fmt::format(", up to {} km", *km->AsInt());
   s.Text(kLeft, y + 25, text, s.width() - 90);
-  if (loose > 0) s.Text(kLeft + 8 * std::min<double>(static_cast<double>(loose), kGlyphs) + 6, y + 39, fmt::format("never locked: {}", loose), 100, "start", "s");
+  if (loose > 0)
+    s.Text(kLeft + 8 * std::min<double>(static_cast<double>(loose), kGlyphs) + 6, y + 39,
+           fmt::format("never locked: {}", loose), 100, "start", "s");
 }
 
 double People(Svg& s, double y, const Basis& b) {
   const auto n = CountOf(*b.value);
   s.Text(kLeft, y + 11, b.word, 60);
-  const std::string title = fmt::format("{}: {} people have a hand in the first stage", b.word, ValueWords("first-stage-exposure", *b.value));
+  const std::string title = fmt::format("{}: {} people have a hand in the first stage", b.word,
+                                        ValueWords("first-stage-exposure", *b.value));
   if (!n) {
     s.Text(70, y + 11, ValueWords("first-stage-exposure", *b.value), s.width() - 80);
     return y + 22;
@@ -76,7 +81,9 @@ double People(Svg& s, double y, const Basis& b) {
   if (*n == 0) {
     s.Person(70, y, "n", title);
     s.Text(84, y + 11, "0: nobody; nobody is there to notice either", s.width() - 90, "start", "s");
-    s.Say("With nobody in the step nobody can be bribed, but an attack may also go unseen: that is a risk too.");
+    s.Say(
+        "With nobody in the step nobody can be bribed, but an attack may also go unseen: that is a "
+        "risk too.");
     return y + 22;
   }
   const auto columns = static_cast<uint64_t>(std::max((s.width() - 110) / 12, 1.0));
@@ -93,8 +100,12 @@ std::string HandsOf(All all, size_t i) {
   const answer::Answer* gap = FindAnswer(d, "first-second-stage-gap");
   const answer::Answer* people = FindAnswer(d, "first-stage-exposure");
   Svg s(Width(all));
-  struct Tick { double seconds; std::string_view name; };
-  constexpr Tick kTicks[] = {{1, "1 s"}, {60, "1 min"}, {3600, "1 h"}, {86400, "1 d"}, {2592000, "30 d"}, {31536000, "1 y"}};
+  struct Tick {
+    double seconds;
+    std::string_view name;
+  };
+  constexpr Tick kTicks[] = {{1, "1 s"},     {60, "1 min"},     {3600, "1 h"},
+                             {86400, "1 d"}, {2592000, "30 d"}, {31536000, "1 y"}};
   for (const Tick& t : kTicks) {
     const double x = LogX(t.seconds, s.width());
     s.Line(x, 14, x, 110, "l2");
@@ -108,8 +119,8 @@ std::string HandsOf(All all, size_t i) {
   const auto hands = Bases(people);
   if (hands.empty()) Absent(s, y, people);
   for (const Basis& b : hands) y = People(s, y, b);
-  return s.Figure(164, "time from the first stage to its lock, and people") + Labelled(d, "first-second-stage-gap", gap) +
-         Labelled(d, "first-stage-exposure", people);
+  return s.Figure(164, "time from the first stage to its lock, and people") +
+         Labelled(d, "first-second-stage-gap", gap) + Labelled(d, "first-stage-exposure", people);
 }
 
 std::string SharesOf(All all, size_t i, std::string_view question, bool tokens) {
@@ -188,7 +199,11 @@ std::string LifelinesOf(All all, size_t i, int64_t start, size_t rows) {
   for (int n = 0; n <= 30; n += 10) {
     const int64_t at = start + n * kYear;
     s.Line(x(at), 12, x(at), height, "l2");
-    s.Text(x(at), 9, FormatDate(TimeFromMillis(at)).substr(0, 4), 40, n == 0 ? "start" : n == 30 ? "end" : "middle", "s");
+    s.Text(x(at), 9, FormatDate(TimeFromMillis(at)).substr(0, 4), 40,
+           n == 0    ? "start"
+           : n == 30 ? "end"
+                     : "middle",
+           "s");
   }
   const auto lives = LivesOf(d);
   double y = 14;
@@ -201,11 +216,13 @@ std::string LifelinesOf(All all, size_t i, int64_t start, size_t rows) {
     } else {
       const double from = l.from ? x(*l.from) : kLeft, to = l.to ? x(*l.to) : s.width() - kLeft;
       s.Rect(from, y + 12, std::max(to - from, 2.0), 8, "g",
-             fmt::format("{}: {} to {}", l.name, l.from ? date(*l.from) : "no start told", l.to ? date(*l.to) : "no end told"));
+             fmt::format("{}: {} to {}", l.name, l.from ? date(*l.from) : "no start told",
+                         l.to ? date(*l.to) : "no end told"));
       if (l.parent_to && l.to && *l.to > *l.parent_to) {
         const double cut = std::clamp(x(*l.parent_to), from, to);
         s.Rect(cut, y + 12, std::max(to - cut, 2.0), 8, "x",
-               fmt::format("{}: ends after the authority above it, which ends {}", l.name, date(*l.parent_to)));
+               fmt::format("{}: ends after the authority above it, which ends {}", l.name,
+                           date(*l.parent_to)));
       }
     }
     y += 26;
@@ -223,18 +240,24 @@ std::string LifelinesOf(All all, size_t i, int64_t start, size_t rows) {
 
 std::string Hands(All all) {
   return Section(all, "Hands and distance",
-                 "From the first stage being written to its lock, on a scale from a second to a year: the bar runs from the "
-                 "median to the longest, the upright tick is 95 of 100, strokes at the right are hand-overs, dots units never "
+                 "From the first stage being written to its lock, on a scale from a second to a "
+                 "year: the bar runs from the "
+                 "median to the longest, the upright tick is 95 of 100, strokes at the right are "
+                 "hand-overs, dots units never "
                  "locked, figures people.",
                  Row(all, [&](size_t i) { return HandsOf(all, i); }));
 }
 
 std::string Shares(All all) {
   return Section(all, "Spare shares and continents",
-                 "Dots: spare shares of a split key. Tokens: continents, unnamed, where the key can be recovered with nobody "
+                 "Dots: spare shares of a split key. Tokens: continents, unnamed, where the key "
+                 "can be recovered with nobody "
                  "travelling. Drawn from the published numbers alone.",
-                 Row(all, [&](size_t i) { return SharesOf(all, i, "identity-shared-split-extra", false); }) +
-                     Row(all, [&](size_t i) { return SharesOf(all, i, "identity-shared-split-continents", true); }));
+                 Row(all, [&](size_t i) {
+                   return SharesOf(all, i, "identity-shared-split-extra", false);
+                 }) + Row(all, [&](size_t i) {
+                   return SharesOf(all, i, "identity-shared-split-continents", true);
+                 }));
 }
 
 std::string Lifelines(All all) {
@@ -242,7 +265,8 @@ std::string Lifelines(All all) {
   for (const OpenedDisclosure& o : all) rows = std::max(rows, LivesOf(o.disclosure).size());
   const int64_t start = Start(all);
   return Section(all, "Lifelines",
-                 "Thirty years, the same for every column; the upright line is the day of issue. Crossed: what outlives the "
+                 "Thirty years, the same for every column; the upright line is the day of issue. "
+                 "Crossed: what outlives the "
                  "authority above it.",
                  Row(all, [&](size_t i) { return LifelinesOf(all, i, start, rows); }));
 }

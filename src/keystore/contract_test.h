@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every KeyStore must do. A store's test includes this once and instantiates it:
-//   INSTANTIATE_TEST_SUITE_P(Software, KeyStoreContract, testing::Values(ContractCase{"file", Make, {…}}));
+//   INSTANTIATE_TEST_SUITE_P(Software, KeyStoreContract, testing::Values(ContractCase{"file", Make,
+//   {…}}));
 #pragma once
 
 #include <gtest/gtest.h>

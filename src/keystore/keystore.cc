@@ -9,9 +9,9 @@ namespace birthmark::keystore {
 
 bool IsKeyId(std::string_view id) {
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !id.empty() && id.size() <= 64 && letter(id[0]) && std::all_of(id.begin(), id.end(), [&](char c) {
-    return letter(c) || c == '.' || c == '_' || c == '-';
-  });
+  return !id.empty() && id.size() <= 64 && letter(id[0]) &&
+         std::all_of(id.begin(), id.end(),
+                     [&](char c) { return letter(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 Status CheckKeyId(std::string_view id) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// KeyStore: where private keys live, and what is known about how they are kept. One interface for files,
-// PKCS #11 modules, TPMs and threshold keys. Leaves out who may use a key (app). Not thread-safe.
+// KeyStore: where private keys live, and what is known about how they are kept. One interface for
+// files, PKCS #11 modules, TPMs and threshold keys. Leaves out who may use a key (app). Not
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -15,8 +16,9 @@
 
 namespace birthmark::keystore {
 
-// KeyFacts are unordered facts about one key, in PKCS #11's words. No label or rank is derived here.
-// Source: PKCS #11 v3.0 section 4.9; TPM 2.0 Part 2 section 8.3 for fixed_to_device (fixedTPM).
+// KeyFacts are unordered facts about one key, in PKCS #11's words. No label or rank is derived
+// here. Source: PKCS #11 v3.0 section 4.9; TPM 2.0 Part 2 section 8.3 for fixed_to_device
+// (fixedTPM).
 struct KeyFacts {
   std::string scheme;  // of the store's URI: "file"
   crypto::Algorithm algorithm = crypto::Algorithm::kEcdsaP256;
@@ -41,8 +43,10 @@ class KeyStore {
   virtual ~KeyStore() = default;
   // uri names the store as plans and stations do: "file:/path".
   virtual std::string uri() const = 0;
-  // Create makes a key inside the store. Errors: keystore.exists, keystore.locked, keystore.unsupported.
-  virtual Result<std::unique_ptr<crypto::Signer>> Create(std::string_view key_id, crypto::Algorithm a) = 0;
+  // Create makes a key inside the store. Errors: keystore.exists, keystore.locked,
+  // keystore.unsupported.
+  virtual Result<std::unique_ptr<crypto::Signer>> Create(std::string_view key_id,
+                                                         crypto::Algorithm a) = 0;
   // Open gives a signer for a key. Errors: keystore.missing, keystore.locked.
   virtual Result<std::unique_ptr<crypto::Signer>> Open(std::string_view key_id) = 0;
   // Facts needs no unlocking. Errors: keystore.missing.

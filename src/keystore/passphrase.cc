@@ -32,7 +32,8 @@ Result<SecretBytes> Trim(const SecretBytes& read, size_t n) {
   if (!b.empty() && b.back() == '\n') b = b.first(b.size() - 1);
   if (b.empty()) return Refused("passphrase.empty", "the passphrase is empty");
   if (b.size() > kMaxPassphrase) {
-    return Refused("passphrase.too-long", fmt::format("a passphrase has at most {} octets", kMaxPassphrase));
+    return Refused("passphrase.too-long",
+                   fmt::format("a passphrase has at most {} octets", kMaxPassphrase));
   }
   SecretBytes out(b.size());
   std::copy(b.begin(), b.end(), out.Write(SecretAccess{}).begin());
@@ -42,12 +43,13 @@ Result<SecretBytes> Trim(const SecretBytes& read, size_t n) {
 volatile sig_atomic_t g_signal = 0;
 void NoteSignal(int s) { g_signal = s; }
 
-// SignalWatch notes the signals that would end or stop the process, so that the terminal is mended first.
+// SignalWatch notes the signals that would end or stop the process, so that the terminal is mended
+// first.
 class SignalWatch {
  public:
   SignalWatch() {
     g_signal = 0;
-    struct sigaction note {};
+    struct sigaction note{};
     note.sa_handler = NoteSignal;  // without SA_RESTART: the read below must return
     sigemptyset(&note.sa_mask);
     for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &note, &old_[i]);
@@ -59,7 +61,8 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
 
  private:
-  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGALRM};
+  static constexpr std::array kSignals = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                          SIGTSTP, SIGTTIN, SIGTTOU, SIGALRM};
   std::array<struct sigaction, kSignals.size()> old_{};
 };
 
@@ -72,11 +75,11 @@ Result<SecretBytes> ReadLine(int tty, const std::string& prompt, int* signal) {
   {
     SignalWatch watch;
     termios before{};
-    if (tcgetattr(tty, &before) != 0) return Environment("passphrase.no-terminal", "/dev/tty is no terminal");
+    if (tcgetattr(tty, &before) != 0)
+      return Environment("passphrase.no-terminal", "/dev/tty is no terminal");
     termios quiet = before;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL);
-    failed = tcsetattr(tty, TCSAFLUSH, &quiet) != 0 ||
-             write(tty, prompt.data(), prompt.size()) < 0;
+    failed = tcsetattr(tty, TCSAFLUSH, &quiet) != 0 || write(tty, prompt.data(), prompt.size()) < 0;
     while (!failed && g_signal == 0 && n < buf.size()) {
       ssize_t got = read(tty, buf.data() + n, buf.size() - n);
       if (got < 0 && errno == EINTR) continue;
@@ -85,7 +88,8 @@ Result<SecretBytes> ReadLine(int tty, const std::string& prompt, int* signal) {
       n += static_cast<size_t>(got);
       if (buf[n - 1] == '\n') break;
     }
-    // From the background this raises SIGTTOU, which is noted; the terminal is its new owner's then.
+    // From the background this raises SIGTTOU, which is noted; the terminal is its new owner's
+    // then.
     while (tcsetattr(tty, TCSANOW, &before) != 0 && errno == EINTR && g_signal != SIGTTOU) {
     }
     if (write(tty, "\n", 1) < 0) failed = true;
@@ -127,14 +131,16 @@ Result<SecretBytes> PassphraseFromFd(int fd) {
 Result<SecretBytes> PassphraseFromFile(const fs::path& path) {
   Fd f{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (f.fd < 0) {
-    return std::unexpected(FromErrno(errno == ENOENT ? "file.missing" : "file.read", path.string(), errno));
+    return std::unexpected(
+        FromErrno(errno == ENOENT ? "file.missing" : "file.read", path.string(), errno));
   }
-  struct stat st {};
+  struct stat st{};
   if (fstat(f.fd, &st) != 0) return std::unexpected(FromErrno("file.read", path.string(), errno));
   if (S_ISREG(st.st_mode) && (st.st_mode & 077) != 0) {
-    return Environment("passphrase.permissions",
-                   fmt::format("{} may be used by others (mode {:03o})", path.string(), st.st_mode & 0777),
-                   fmt::format("chmod 600 {}", path.string()));
+    return Environment(
+        "passphrase.permissions",
+        fmt::format("{} may be used by others (mode {:03o})", path.string(), st.st_mode & 0777),
+        fmt::format("chmod 600 {}", path.string()));
   }
   auto read = PassphraseFromFd(f.fd);
   if (!read) return std::unexpected(std::move(read).error().Context(path.string()));

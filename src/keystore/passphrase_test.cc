@@ -89,7 +89,8 @@ TEST_F(PassphraseTest, ExplicitSourceWinsThenEnvironmentThenCredential) {
   EXPECT_EQ(TextOf(ReadPassphrase(source)), "from-file");
 }
 
-// Asker is a child with a terminal of its own that asks for a passphrase and exits 0 when it is "pass".
+// Asker is a child with a terminal of its own that asks for a passphrase and exits 0 when it is
+// "pass".
 class Asker {
  public:
   explicit Asker(bool twice) {
@@ -115,7 +116,9 @@ class Asker {
     EXPECT_EQ(tcgetattr(tty_, &t), 0);
     return (t.c_lflag & ECHO) != 0;
   }
-  void Type(std::string_view s) { EXPECT_EQ(write(master_, s.data(), s.size()), static_cast<ssize_t>(s.size())); }
+  void Type(std::string_view s) {
+    EXPECT_EQ(write(master_, s.data(), s.size()), static_cast<ssize_t>(s.size()));
+  }
   void WaitFor(std::string_view text) {
     pollfd p{master_, POLLIN, 0};
     while (seen_.find(text, from_) == std::string::npos && poll(&p, 1, 10'000) == 1) {

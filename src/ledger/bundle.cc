@@ -16,14 +16,17 @@ constexpr size_t kChunk = 64 << 10;
 constexpr size_t kMaxTypeName = 200;
 
 std::unexpected<Error> Bad(std::string_view what) {
-  return Refused("bundle.malformed", fmt::format("evidence bundle: {}", what), "get the bundle again from its maker");
+  return Refused("bundle.malformed", fmt::format("evidence bundle: {}", what),
+                 "get the bundle again from its maker");
 }
 
 // ReadStatement checks what header and checkpoint say about each other.
 Result<Checkpoint> ReadStatement(const BundleHeader& h) {
   if (h.format != kBundleFormat) {
-    return Refused("bundle.format", fmt::format("evidence bundle: format {}, this program knows {}", h.format, kBundleFormat),
-                   "use a newer release of Birthmark");
+    return Refused(
+        "bundle.format",
+        fmt::format("evidence bundle: format {}, this program knows {}", h.format, kBundleFormat),
+        "use a newer release of Birthmark");
   }
   BM_TRY(Note note, ParseNote(h.checkpoint));
   BM_TRY(Checkpoint c, ParseCheckpoint(note.text));
@@ -44,13 +47,15 @@ Result<BundleWriter> BundleWriter::Start(std::ostream& out, const BundleHeader& 
 }
 
 Status BundleWriter::Put(const Bytes& item) {
-  out_->write(reinterpret_cast<const char*>(item.data()), static_cast<std::streamsize>(item.size()));
+  out_->write(reinterpret_cast<const char*>(item.data()),
+              static_cast<std::streamsize>(item.size()));
   if (!*out_) return std::unexpected(FromErrno("file.write", "evidence bundle", errno));
   return {};
 }
 
 Status BundleWriter::Add(ByteView event) {
-  if (event.size() > kMaxEventBytes) return Refused("ledger.event-large", "an event is larger than 1 MiB");
+  if (event.size() > kMaxEventBytes)
+    return Refused("ledger.event-large", "an event is larger than 1 MiB");
   tree_.Append(LeafHash(event));
   Bytes item;
   cbor::Writer(item).ByteString(event);
@@ -65,10 +70,12 @@ Status BundleWriter::AddRedacted(const RedactedLeaf& leaf) {
 Status BundleWriter::Finish() {
   BM_TRY(Checkpoint c, ReadStatement(header_));
   if (tree_.size() != header_.to) {
-    return Refused("bundle.count", fmt::format("evidence bundle: {} leaves for {}", tree_.size() - header_.from,
-                                               header_.to - header_.from));
+    return Refused("bundle.count",
+                   fmt::format("evidence bundle: {} leaves for {}", tree_.size() - header_.from,
+                               header_.to - header_.from));
   }
-  if (tree_.Root() != c.root) return Refused("bundle.root", "evidence bundle: the leaves do not make the checkpoint's tree");
+  if (tree_.Root() != c.root)
+    return Refused("bundle.root", "evidence bundle: the leaves do not make the checkpoint's tree");
   out_->flush();
   if (!*out_) return std::unexpected(FromErrno("file.write", "evidence bundle", errno));
   return {};
@@ -101,10 +108,12 @@ Result<std::optional<cbor::Value>> BundleReader::Item() {
   if (rest.empty()) return std::nullopt;
   size_t n = 0;
   // A leaf is one string or a small map; the header has at most 64 hashes.
-  auto v = cbor::DecodePrefix(rest.first(std::min(rest.size(), kMaxItem)), &n, {.depth = 4, .items = 200});
+  auto v = cbor::DecodePrefix(rest.first(std::min(rest.size(), kMaxItem)), &n,
+                              {.depth = 4, .items = 200});
   if (!v && v.error().code == "cbor.truncated") {
     if (rest.size() >= kMaxItem) return Bad("an item is larger than 1 MiB");
-    return Refused("bundle.truncated", "evidence bundle: the file ends early", "get the bundle again from its maker");
+    return Refused("bundle.truncated", "evidence bundle: the file ends early",
+                   "get the bundle again from its maker");
   }
   if (!v) return Bad(v.error().message);
   last_ = rest.first(n);
@@ -115,17 +124,22 @@ Result<std::optional<cbor::Value>> BundleReader::Item() {
 Result<std::optional<BundleLeaf>> BundleReader::Next() {
   BM_TRY(auto item, Item());
   if (tree_.size() == header_.to) {
-    if (item) return Refused("bundle.trailing", "evidence bundle: more leaves than its checkpoint has events");
+    if (item)
+      return Refused("bundle.trailing",
+                     "evidence bundle: more leaves than its checkpoint has events");
     if (tree_.Root() != checkpoint_.root) {
       return Refused("bundle.root",
-                     "evidence bundle: its leaves do not make the checkpoint's tree: one was changed, dropped or moved",
+                     "evidence bundle: its leaves do not make the checkpoint's tree: one was "
+                     "changed, dropped or moved",
                      "get the bundle again from its maker");
     }
     return std::nullopt;
   }
   if (!item) {
-    return Refused("bundle.truncated", fmt::format("evidence bundle: ends after event {} of {}", tree_.size(), header_.to),
-                   "get the bundle again from its maker");
+    return Refused(
+        "bundle.truncated",
+        fmt::format("evidence bundle: ends after event {} of {}", tree_.size(), header_.to),
+        "get the bundle again from its maker");
   }
   BundleLeaf leaf;
   leaf.seq = tree_.size();
@@ -137,8 +151,10 @@ Result<std::optional<BundleLeaf>> BundleReader::Next() {
   auto redacted = cbor::FromValue<RedactedLeaf>(*item);
   if (!redacted) return Bad(fmt::format("leaf {}: {}", leaf.seq, redacted.error().message));
   // Nothing may hide in keys that are not read.
-  if (!std::ranges::equal(cbor::ToCbor(*redacted), last_)) return Bad(fmt::format("leaf {}: unknown keys", leaf.seq));
-  if (redacted->type && redacted->type->size() > kMaxTypeName) return Bad(fmt::format("leaf {}: a long type", leaf.seq));
+  if (!std::ranges::equal(cbor::ToCbor(*redacted), last_))
+    return Bad(fmt::format("leaf {}: unknown keys", leaf.seq));
+  if (redacted->type && redacted->type->size() > kMaxTypeName)
+    return Bad(fmt::format("leaf {}: a long type", leaf.seq));
   tree_.Append(redacted->hash);
   leaf.redacted = std::move(*redacted);
   return leaf;
@@ -147,7 +163,9 @@ Result<std::optional<BundleLeaf>> BundleReader::Next() {
 OpenStream FromFile(std::string path) {
   return [path = std::move(path)]() -> Result<std::unique_ptr<std::istream>> {
     auto in = std::make_unique<std::ifstream>(path, std::ios::binary);
-    if (!*in) return std::unexpected(FromErrno(errno == ENOENT ? "file.missing" : "file.read", path, errno));
+    if (!*in)
+      return std::unexpected(
+          FromErrno(errno == ENOENT ? "file.missing" : "file.read", path, errno));
     return in;
   };
 }
@@ -175,9 +193,11 @@ Result<BundleSummary> VerifyBundle(const OpenStream& open, const std::optional<N
       continue;
     }
     auto event = DecodeEvent(leaf->raw);
-    if (!event) return std::unexpected(std::move(event).error().Context(fmt::format("event {}", leaf->seq)));
+    if (!event)
+      return std::unexpected(std::move(event).error().Context(fmt::format("event {}", leaf->seq)));
     if (event->recorded < last.recorded || (event->id <= last.id && out.events > 0)) {
-      return Refused("bundle.order", fmt::format("event {} was recorded before one that precedes it", leaf->seq));
+      return Refused("bundle.order",
+                     fmt::format("event {} was recorded before one that precedes it", leaf->seq));
     }
     last = {event->id, event->recorded};
     ++out.events;
@@ -195,7 +215,8 @@ Status EachLeaf(const OpenStream& open, const std::string& checkpoint,
                 const std::function<Status(const BundleLeaf&)>& fn) {
   BM_TRY(auto in, open());
   BM_TRY(BundleReader reader, BundleReader::Start(std::move(in)));
-  if (reader.header().checkpoint != checkpoint) return Bad("the file was replaced while it was read");
+  if (reader.header().checkpoint != checkpoint)
+    return Bad("the file was replaced while it was read");
   for (;;) {
     BM_TRY(auto leaf, reader.Next());
     if (!leaf) return {};
@@ -208,7 +229,8 @@ Status Bundle::ForEach(const EventFn& fn) {
   return EachLeaf(open_, summary_.header.checkpoint, [&](const BundleLeaf& leaf) -> Status {
     if (leaf.redacted) return {};
     auto event = DecodeEvent(leaf.raw);
-    if (!event) return std::unexpected(std::move(event).error().Context(fmt::format("event {}", leaf.seq)));
+    if (!event)
+      return std::unexpected(std::move(event).error().Context(fmt::format("event {}", leaf.seq)));
     return fn(leaf.seq, *event, leaf.raw);
   });
 }

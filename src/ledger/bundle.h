@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evidence bundles: the end of a log from one event on, as one file that proves itself against a signed
-// checkpoint. A leaf may be redacted to its hash: counts stay complete and the redaction shows.
-// Leaves out where events come from and whom to trust (`key`). Source: docs/formats/evidence.md.
-// One thread an object.
+// Evidence bundles: the end of a log from one event on, as one file that proves itself against a
+// signed checkpoint. A leaf may be redacted to its hash: counts stay complete and the redaction
+// shows. Leaves out where events come from and whom to trust (`key`). Source:
+// docs/formats/evidence.md. One thread an object.
 #pragma once
 
 #include <functional>
@@ -21,13 +21,13 @@ inline constexpr uint32_t kBundleFormat = 1;
 
 // BundleHeader opens a bundle.
 struct BundleHeader {
-  uint64_t to = 0;                // one past the last event: the checkpoint's size
-  uint64_t from = 0;              // the first event in the bundle
-  std::vector<Digest> left;       // the frontier of the events [0, from)
-  std::string vkey;               // the log's key as the bundle's maker names it: a hint, not trust
+  uint64_t to = 0;           // one past the last event: the checkpoint's size
+  uint64_t from = 0;         // the first event in the bundle
+  std::vector<Digest> left;  // the frontier of the events [0, from)
+  std::string vkey;          // the log's key as the bundle's maker names it: a hint, not trust
   uint32_t format = kBundleFormat;
   std::string origin;
-  std::string checkpoint;         // signed note
+  std::string checkpoint;  // signed note
   template <class V>
   void Fields(V& v) {
     v("to", to);
@@ -74,7 +74,7 @@ class BundleWriter {
 // BundleLeaf is one leaf as read: an event with its bytes, or a redaction.
 struct BundleLeaf {
   uint64_t seq = 0;
-  Bytes raw;                            // empty when redacted
+  Bytes raw;  // empty when redacted
   std::optional<RedactedLeaf> redacted;
 };
 
@@ -93,9 +93,9 @@ class BundleReader {
   // Item reads the next data item of the sequence, or nothing at the end of the file.
   Result<std::optional<cbor::Value>> Item();
   std::unique_ptr<std::istream> in_;
-  Bytes buffer_;      // what was read ahead, at most a few items of the largest size
-  size_t used_ = 0;   // of the buffer
-  ByteView last_;     // the octets of the last item
+  Bytes buffer_;     // what was read ahead, at most a few items of the largest size
+  size_t used_ = 0;  // of the buffer
+  ByteView last_;    // the octets of the last item
   BundleHeader header_;
   Checkpoint checkpoint_;
   Frontier tree_;
@@ -115,9 +115,9 @@ using OpenStream = std::function<Result<std::unique_ptr<std::istream>>()>;
 OpenStream FromFile(std::string path);
 OpenStream FromMemory(Bytes data);
 
-// VerifyBundle reads everything: the leaves make the checkpoint's tree, every event decodes strictly and
-// follows the one before, and the checkpoint is signed by `key`; without a key, by the one that the
-// bundle itself names, which says that it is intact and nothing about whose it is.
+// VerifyBundle reads everything: the leaves make the checkpoint's tree, every event decodes
+// strictly and follows the one before, and the checkpoint is signed by `key`; without a key, by the
+// one that the bundle itself names, which says that it is intact and nothing about whose it is.
 // Errors: those of BundleReader and OpenCheckpoint, bundle.order, those of DecodeEvent.
 Result<BundleSummary> VerifyBundle(const OpenStream& open, const std::optional<NoteKey>& key);
 
@@ -131,7 +131,8 @@ class Bundle : public EventSource {
   Status ForEachRedacted(const std::function<Status(uint64_t seq, const RedactedLeaf&)>& fn);
 
  private:
-  Bundle(OpenStream open, BundleSummary summary) : open_(std::move(open)), summary_(std::move(summary)) {}
+  Bundle(OpenStream open, BundleSummary summary)
+      : open_(std::move(open)), summary_(std::move(summary)) {}
   OpenStream open_;
   BundleSummary summary_;
 };

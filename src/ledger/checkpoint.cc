@@ -16,7 +16,8 @@ constexpr size_t kMaxSignatures = 100;
 constexpr std::string_view kDash = "\xe2\x80\x94 ";  // U+2014 and a space
 constexpr uint8_t kEd25519 = 0x01;                   // signed-note: signature type
 // SubjectPublicKeyInfo of Ed25519 up to the key itself (RFC 8410 section 4).
-constexpr uint8_t kSpkiPrefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+constexpr uint8_t kSpkiPrefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                   0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 
 std::unexpected<Error> BadNote(std::string_view what) {
   return Refused("note.malformed", fmt::format("signed note: {}", what),
@@ -35,9 +36,9 @@ std::optional<Bytes> StrictBase64(std::string_view s) {
 
 // HasSpace knows the white space of Unicode (White_Space=yes).
 bool HasSpace(std::string_view s) {
-  for (std::string_view w : {" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80",
-                             "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
-                             "\xe3\x80\x80"}) {
+  for (std::string_view w :
+       {" ", "\t", "\n", "\v", "\f", "\r", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xa8",
+        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"}) {
     if (s.find(w) != s.npos) return true;
   }
   for (size_t i = s.find("\xe2\x80"); i != s.npos; i = s.find("\xe2\x80", i + 1)) {
@@ -89,7 +90,8 @@ Result<Note> ParseNote(std::string_view s) {
     sig.name = line.substr(0, space);
     if (!GoodName(sig.name)) return BadNote("a key name with spaces or \"+\"");
     auto raw = StrictBase64(line.substr(space + 1));
-    if (!raw || raw->size() < 5) return BadNote("a signature that is not base64 of key id and signature");
+    if (!raw || raw->size() < 5)
+      return BadNote("a signature that is not base64 of key id and signature");
     std::copy_n(raw->begin(), 4, sig.key_id.begin());
     sig.signature.assign(raw->begin() + 4, raw->end());
     note.signatures.push_back(std::move(sig));
@@ -124,12 +126,14 @@ Result<NoteKey> NoteKey::FromText(std::string_view vkey) {
   size_t b = a == vkey.npos ? a : vkey.find('+', a + 1);
   if (b == vkey.npos || vkey.size() > 4096) return BadKey("is not name+hash+key");
   auto raw = StrictBase64(vkey.substr(b + 1));
-  if (!raw || raw->size() != 33 || raw->front() != kEd25519) return BadKey("is not of type Ed25519");
+  if (!raw || raw->size() != 33 || raw->front() != kEd25519)
+    return BadKey("is not of type Ed25519");
   Bytes spki(std::begin(kSpkiPrefix), std::end(kSpkiPrefix));
   spki.insert(spki.end(), raw->begin() + 1, raw->end());
   BM_TRY(crypto::PublicKey key, crypto::PublicKey::FromSpki(spki));
   BM_TRY(NoteKey k, Of(std::string(vkey.substr(0, a)), key));
-  if (ToHex(k.id_) != vkey.substr(a + 1, b - a - 1)) return BadKey("the hash is not that of the key");
+  if (ToHex(k.id_) != vkey.substr(a + 1, b - a - 1))
+    return BadKey("the hash is not that of the key");
   return k;
 }
 
@@ -146,7 +150,8 @@ Status VerifyNote(const Note& note, const NoteKey& key) {
     // signed-note "Signatures": a line is ours only if name and id both match; then it must verify.
     if (s.name != key.name() || s.key_id != key.id()) continue;
     if (!key.key().Verify(AsBytes(note.text), s.signature)) {
-      return Refused("note.signature", fmt::format("the signature of {} does not verify", key.name()));
+      return Refused("note.signature",
+                     fmt::format("the signature of {} does not verify", key.name()));
     }
     found = true;
   }
@@ -178,7 +183,8 @@ Result<Checkpoint> ParseCheckpoint(std::string_view text) {
   std::string_view n = lines[1];
   auto [p, ec] = std::from_chars(n.data(), n.data() + n.size(), c.size);
   // tlog-checkpoint "Note text": decimal without leading zeroes.
-  if (ec != std::errc() || fmt::format("{}", c.size) != n) return bad("the size is not a decimal number");
+  if (ec != std::errc() || fmt::format("{}", c.size) != n)
+    return bad("the size is not a decimal number");
   if (c.size > INT64_MAX) return bad("the size is out of range");
   auto root = StrictBase64(lines[2]);
   if (!root || root->size() != c.root.size()) return bad("the root is not base64 of 32 bytes");

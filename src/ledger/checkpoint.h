@@ -27,8 +27,8 @@ struct Note {
   std::vector<NoteSignature> signatures;
 };
 
-// ParseNote reads a signed note of at most 64 KiB and 100 signatures; FormatNote(ParseNote(s)) is s.
-// Errors: note.malformed.
+// ParseNote reads a signed note of at most 64 KiB and 100 signatures; FormatNote(ParseNote(s)) is
+// s. Errors: note.malformed.
 Result<Note> ParseNote(std::string_view s);
 std::string FormatNote(const Note& note);
 
@@ -69,7 +69,8 @@ std::string FormatCheckpoint(const Checkpoint& c);
 // ParseCheckpoint reads a note's text. Errors: checkpoint.malformed.
 Result<Checkpoint> ParseCheckpoint(std::string_view text);
 
-// SignCheckpoint gives the whole note, signed under the origin as key name. Errors: note.key, the signer's.
+// SignCheckpoint gives the whole note, signed under the origin as key name. Errors: note.key, the
+// signer's.
 Result<std::string> SignCheckpoint(const Checkpoint& c, crypto::Signer& signer);
 // OpenCheckpoint parses a note and verifies it under `key`, whose name must be the origin.
 // Errors: note.malformed, checkpoint.malformed, note.unsigned, note.signature.

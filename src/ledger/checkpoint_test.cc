@@ -8,14 +8,16 @@
 namespace birthmark::ledger {
 namespace {
 
-// Key and note of the reference implementation's own test. Source: golang.org/x/mod sumdb/note, note_test.go.
+// Key and note of the reference implementation's own test. Source: golang.org/x/mod sumdb/note,
+// note_test.go.
 constexpr const char* kVkey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 const std::string kText =
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n";
 const std::string kLine =
     "\xe2\x80\x94 PeterNeumann "
-    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    "x08go/ZJkuBS9UG/"
+    "SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
 std::unique_ptr<crypto::SoftwareSigner> Signer() {
   return *crypto::SoftwareSigner::Generate(crypto::Algorithm::kEd25519);
@@ -49,16 +51,21 @@ TEST(Note, UnknownSignaturesAreIgnoredAndKnownOnesMustVerify) {
   EXPECT_EQ(VerifyNote(*ParseNote(kText + "\n" + other), *key).error().code, "note.unsigned");
   std::string broken = kLine;
   broken[broken.size() - 10] ^= 1;
-  EXPECT_EQ(VerifyNote(*ParseNote(kText + "\n" + kLine + broken), *key).error().code, "note.signature");
+  EXPECT_EQ(VerifyNote(*ParseNote(kText + "\n" + kLine + broken), *key).error().code,
+            "note.signature");
 }
 
 TEST(Note, MalformedNotesAreRefused) {
-  for (const std::string& s : {
-           std::string(), kText, kText + "\n", kText + kLine, kText + "\n" + kLine.substr(0, kLine.size() - 1),
-           kText + "\n" + kLine + "x\n", kText + "\r\n\n" + kLine, kText + "\n- PeterNeumann x08go/ZJkuBS\n",
-           kText + "\n\xe2\x80\x94 Peter+Neumann x08go/ZJkuBS\n", kText + "\n\xe2\x80\x94 PeterNeumann x08go!ZJ\n",
-           kText + "\n\xe2\x80\x94 PeterNeumann x08goA==\n", kText + "\n\xe2\x80\x94 a\xc2\xa0" "b x08go/ZJkuBS\n",
-           std::string("\xff\n\n") + kLine, std::string(70'000, 'a') + "\n\n" + kLine}) {
+  for (const std::string& s :
+       {std::string(), kText, kText + "\n", kText + kLine,
+        kText + "\n" + kLine.substr(0, kLine.size() - 1), kText + "\n" + kLine + "x\n",
+        kText + "\r\n\n" + kLine, kText + "\n- PeterNeumann x08go/ZJkuBS\n",
+        kText + "\n\xe2\x80\x94 Peter+Neumann x08go/ZJkuBS\n",
+        kText + "\n\xe2\x80\x94 PeterNeumann x08go!ZJ\n",
+        kText + "\n\xe2\x80\x94 PeterNeumann x08goA==\n",
+        kText + "\n\xe2\x80\x94 a\xc2\xa0"
+                "b x08go/ZJkuBS\n",
+        std::string("\xff\n\n") + kLine, std::string(70'000, 'a') + "\n\n" + kLine}) {
     auto n = ParseNote(s);
     ASSERT_FALSE(n) << s;
     EXPECT_EQ(n.error().code, "note.malformed");
@@ -91,8 +98,10 @@ TEST(Checkpoint, SignedThenOpenedIsTheSame) {
   auto key = NoteKey::Of(c.origin, signer->public_key());
   EXPECT_EQ(OpenCheckpoint(*note, *key).value(), c);
   auto other = Signer();
-  EXPECT_EQ(OpenCheckpoint(*note, *NoteKey::Of(c.origin, other->public_key())).error().code, "note.unsigned");
-  EXPECT_EQ(OpenCheckpoint(*note, *NoteKey::Of("acme/other", signer->public_key())).error().code, "note.unsigned");
+  EXPECT_EQ(OpenCheckpoint(*note, *NoteKey::Of(c.origin, other->public_key())).error().code,
+            "note.unsigned");
+  EXPECT_EQ(OpenCheckpoint(*note, *NoteKey::Of("acme/other", signer->public_key())).error().code,
+            "note.unsigned");
 }
 
 TEST(Checkpoint, OneUnderAnotherOriginIsRefused) {
@@ -106,7 +115,8 @@ TEST(Checkpoint, OneUnderAnotherOriginIsRefused) {
 
 // The example of tlog-checkpoint, whose signature is not to be checked here.
 TEST(Checkpoint, TheSpecificationsExampleParses) {
-  std::string text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+  std::string text =
+      "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
   auto c = ParseCheckpoint(text);
   ASSERT_TRUE(c);
   EXPECT_EQ(c->origin, "example.com/behind-the-sofa");
@@ -118,9 +128,10 @@ TEST(Checkpoint, TheSpecificationsExampleParses) {
 TEST(Checkpoint, MalformedTextsAreRefused) {
   const std::string root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
   for (const std::string& s :
-       {std::string(), std::string("a\n1\n"), "a\n01\n" + root, "a\n-1\n" + root, "a\n+1\n" + root, "a\n1 \n" + root,
-        "a\n\n" + root, "\n1\n" + root, "a\n18446744073709551616\n" + root, "a\n9223372036854775808\n" + root,
-        std::string("a\n1\nCsUYapGGPo4=\n"), "a\n1\n" + root + "\n", "a\n1\n" + root.substr(0, root.size() - 1)}) {
+       {std::string(), std::string("a\n1\n"), "a\n01\n" + root, "a\n-1\n" + root, "a\n+1\n" + root,
+        "a\n1 \n" + root, "a\n\n" + root, "\n1\n" + root, "a\n18446744073709551616\n" + root,
+        "a\n9223372036854775808\n" + root, std::string("a\n1\nCsUYapGGPo4=\n"),
+        "a\n1\n" + root + "\n", "a\n1\n" + root.substr(0, root.size() - 1)}) {
     auto c = ParseCheckpoint(s);
     ASSERT_FALSE(c) << s;
     EXPECT_EQ(c.error().code, "checkpoint.malformed");

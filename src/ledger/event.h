@@ -14,17 +14,17 @@ namespace birthmark::ledger {
 
 // Event says what happened, when it was seen and when it was written down, by whom and where.
 struct Event {
-  int64_t at = 0;        // observed, milliseconds since 1970 UTC
-  Uuid id{};             // UUIDv7
-  cbor::Value body;      // a map; its shape is the type's
+  int64_t at = 0;              // observed, milliseconds since 1970 UTC
+  Uuid id{};                   // UUIDv7
+  cbor::Value body;            // a map; its shape is the type's
   std::optional<Digest> plan;  // SHA-256 of the plan in force
-  std::string type;      // "identity.issued"
-  std::string actor;     // credential pseudonym, "birthmark" or "unauthenticated OS user"
-  std::string clock;     // clock quality: "system", "ntp", "manual" (drill copies)
-  uint32_t schema = 1;   // version of the body
+  std::string type;            // "identity.issued"
+  std::string actor;           // credential pseudonym, "birthmark" or "unauthenticated OS user"
+  std::string clock;           // clock quality: "system", "ntp", "manual" (drill copies)
+  uint32_t schema = 1;         // version of the body
   std::optional<std::string> station;
   std::optional<std::string> subject;  // "unit:BMC-0001", "ca:site-1", "anchor:boot"
-  int64_t recorded = 0;  // written down, milliseconds since 1970 UTC
+  int64_t recorded = 0;                // written down, milliseconds since 1970 UTC
 
   template <class V>
   void Fields(V& v) {

@@ -8,19 +8,24 @@
 namespace birthmark::ledger {
 namespace {
 
-// The envelope's keys sort by length, then alphabetically: "at" and "id" come first, "recorded" last.
-constexpr std::string_view kAtKey = "\x62" "at";
-constexpr std::string_view kIdKey = "\x62" "id\x50";            // … a byte string of 16
-constexpr std::string_view kRecordedKey = "\x68recorded\x1b";   // … a number of eight octets
+// The envelope's keys sort by length, then alphabetically: "at" and "id" come first, "recorded"
+// last.
+constexpr std::string_view kAtKey =
+    "\x62"
+    "at";
+constexpr std::string_view kIdKey =
+    "\x62"
+    "id\x50";                                                  // … a byte string of 16
+constexpr std::string_view kRecordedKey = "\x68recorded\x1b";  // … a number of eight octets
 // Any time after 1970-02-19 needs eight octets, so that the place of `recorded` is fixed.
 constexpr int64_t kPlaceholder = int64_t{1} << 32;
 
 constexpr std::string_view kTypes[] = {
-    Genesis::kType,        PlanAdopted::kType,    KeyCreated::kType,     KeyDestroyed::kType,
-    CaCreated::kType,      RequestCarried::kType, CredentialIssued::kType, SessionOpened::kType,
-    SessionClosed::kType,  ImageReleased::kType,  AnchorRead::kType,     IdentityIssued::kType,
-    IdentityState::kType,  UnitIntent::kType,     UnitVisit::kType,      UnitState::kType,
-    CustodyLeg::kType,     KeyOutside::kType,     TrialsRun::kType,      DisclosureSigned::kType,
+    Genesis::kType,         PlanAdopted::kType,    KeyCreated::kType,       KeyDestroyed::kType,
+    CaCreated::kType,       RequestCarried::kType, CredentialIssued::kType, SessionOpened::kType,
+    SessionClosed::kType,   ImageReleased::kType,  AnchorRead::kType,       IdentityIssued::kType,
+    IdentityState::kType,   UnitIntent::kType,     UnitVisit::kType,        UnitState::kType,
+    CustodyLeg::kType,      KeyOutside::kType,     TrialsRun::kType,        DisclosureSigned::kType,
     SignerCertified::kType,
 };
 
@@ -34,7 +39,8 @@ Result<size_t> IdPlace(ByteView e) {
   size_t info = e[4] & 31;
   size_t pos = 5 + (info < 24 ? 0 : size_t{1} << (info - 24));
   if (s.substr(pos, kIdKey.size()) != kIdKey) return bad();
-  if (s.substr(s.size() - 8 - kRecordedKey.size(), kRecordedKey.size()) != kRecordedKey) return bad();
+  if (s.substr(s.size() - 8 - kRecordedKey.size(), kRecordedKey.size()) != kRecordedKey)
+    return bad();
   return pos + kIdKey.size();
 }
 
@@ -74,7 +80,9 @@ Result<EventStamp> ReadStamp(ByteView e) {
   return s;
 }
 
-bool KnownType(std::string_view type) { return std::ranges::find(kTypes, type) != std::end(kTypes); }
+bool KnownType(std::string_view type) {
+  return std::ranges::find(kTypes, type) != std::end(kTypes);
+}
 
 Status CheckType(std::string_view type) {
   if (KnownType(type)) return {};

@@ -12,14 +12,15 @@ namespace birthmark::ledger {
 // kMaxEventBytes bounds one encoded event.
 inline constexpr size_t kMaxEventBytes = 1 << 20;
 
-// EncodeEvent gives the stored form with an id and a time of recording that the writer will overwrite.
+// EncodeEvent gives the stored form with an id and a time of recording that the writer will
+// overwrite.
 Bytes EncodeEvent(Event e);
 
 // DecodeEvent reads an event strictly. Errors: ledger.event-large, those of cbor::FromCbor.
 Result<Event> DecodeEvent(ByteView encoded);
 
-// EventStamp is what the writer alone decides. Ids grow strictly along a log, so a fresh one is never
-// an old one, and a reader can see that with one look at its neighbour.
+// EventStamp is what the writer alone decides. Ids grow strictly along a log, so a fresh one is
+// never an old one, and a reader can see that with one look at its neighbour.
 struct EventStamp {
   Uuid id{};
   int64_t recorded = 0;
@@ -33,8 +34,8 @@ Result<EventStamp> ReadStamp(ByteView encoded);
 
 // KnownType says whether this program defines an event type.
 bool KnownType(std::string_view type);
-// CheckType takes known types and foreign ones under a name of their owner, "example.com/oven-curve".
-// Errors: ledger.event-type.
+// CheckType takes known types and foreign ones under a name of their owner,
+// "example.com/oven-curve". Errors: ledger.event-type.
 Status CheckType(std::string_view type);
 
 // EventFn sees an event, its place in its log and its stored bytes.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bodies of all events, in one place that the line, the answers and the tests include.
-// Words for methods, steps, transfers, kinds and questions are the permanent names of vocab (revision
-// -02), as text, so that a later revision's word still round-trips. Times are milliseconds since 1970
-// UTC. Source: docs/formats/events.md.
+// Words for methods, steps, transfers, kinds and questions are the permanent names of vocab
+// (revision -02), as text, so that a later revision's word still round-trips. Times are
+// milliseconds since 1970 UTC. Source: docs/formats/events.md.
 #pragma once
 
 #include <optional>
@@ -18,9 +18,9 @@ namespace birthmark::ledger {
 struct Genesis {
   static constexpr std::string_view kType = "log.genesis";
   uint32_t format = 1;
-  std::string origin;     // the log's name in its checkpoints: "acme/factory-8f3a41c9"
-  std::string program;    // "birthmark 0.1.0"
-  Bytes log_key;          // SubjectPublicKeyInfo of the key that signs checkpoints
+  std::string origin;   // the log's name in its checkpoints: "acme/factory-8f3a41c9"
+  std::string program;  // "birthmark 0.1.0"
+  Bytes log_key;        // SubjectPublicKeyInfo of the key that signs checkpoints
   bool rehearsal = true;
   std::string workspace;  // UUID
   std::string manufacturer;
@@ -55,9 +55,9 @@ struct PlanAdopted {
 // KeyFacts are unordered Booleans as a module reports them; absent means the module does not say.
 // Source: slides "Key Attributes"; PKCS#11 attribute names.
 struct KeyFacts {
-  std::optional<bool> local;              // made inside the store
-  std::optional<bool> sensitive;          // never leaves in plain text
-  std::optional<bool> extractable;        // can leave wrapped, or in plain text
+  std::optional<bool> local;        // made inside the store
+  std::optional<bool> sensitive;    // never leaves in plain text
+  std::optional<bool> extractable;  // can leave wrapped, or in plain text
   std::optional<bool> always_sensitive;
   std::optional<bool> never_extractable;
   template <class V>
@@ -73,12 +73,12 @@ struct KeyFacts {
 // KeyCreated is a key the manufacturer keeps.
 struct KeyCreated {
   static constexpr std::string_view kType = "key.created";
-  std::string id;         // "root", "site-1", "log", "disclosure"
-  Digest spki{};          // SHA-256 of the SubjectPublicKeyInfo
+  std::string id;  // "root", "site-1", "log", "disclosure"
+  Digest spki{};   // SHA-256 of the SubjectPublicKeyInfo
   KeyFacts facts;
-  std::string store;      // URI scheme of the key store: "file", "pkcs11", "tpm2", "frost"
+  std::string store;  // URI scheme of the key store: "file", "pkcs11", "tpm2", "frost"
   bool offline = false;
-  std::string purpose;    // "ca", "log", "disclosure", "image", "credential", "anchor"
+  std::string purpose;  // "ca", "log", "disclosure", "image", "credential", "anchor"
   std::string algorithm;
   template <class V>
   void Fields(V& v) {
@@ -110,14 +110,14 @@ struct KeyDestroyed {
 struct CaCreated {
   static constexpr std::string_view kType = "ca.created";
   std::string id;
-  std::string pki;                  // "identity", "disclosure", "operations", "anchor:<id>"
-  Bytes cert;                       // DER
+  std::string pki;  // "identity", "disclosure", "operations", "anchor:<id>"
+  Bytes cert;       // DER
   std::string name;
   uint32_t level = 1;
-  std::string issuer;               // ca id; its own for a root
+  std::string issuer;  // ca id; its own for a root
   bool offline = false;
-  std::optional<uint64_t> max_count;      // identities before it retires
-  std::optional<int64_t> issues_until;    // end of the issuing window
+  std::optional<uint64_t> max_count;    // identities before it retires
+  std::optional<int64_t> issues_until;  // end of the issuing window
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -135,9 +135,9 @@ struct CaCreated {
 // RequestCarried is one leg of a request's way to an offline level and back.
 struct RequestCarried {
   static constexpr std::string_view kType = "request.carried";
-  std::string ca;           // the authority being certified
-  Digest request{};         // SHA-256 of the request file
-  std::string action;       // "exported", "signed", "imported"
+  std::string ca;      // the authority being certified
+  Digest request{};    // SHA-256 of the request file
+  std::string action;  // "exported", "signed", "imported"
   std::optional<Digest> response;
   template <class V>
   void Fields(V& v) {
@@ -152,8 +152,8 @@ struct RequestCarried {
 struct CredentialIssued {
   static constexpr std::string_view kType = "credential.issued";
   Bytes cert;
-  std::string kind;        // "person" or "station"
-  std::string role;        // "operator", "maintainer", "release", "administrator", "station"
+  std::string kind;  // "person" or "station"
+  std::string role;  // "operator", "maintainer", "release", "administrator", "station"
   std::string pseudonym;
   template <class V>
   void Fields(V& v) {
@@ -165,13 +165,13 @@ struct CredentialIssued {
 };
 
 // SessionOpened is a person proving a credential at a station. `proof` is a COSE_Sign1 by the
-// credential over the deterministic CBOR of {"at","role","station","workspace"}, x5chain inside, so that
-// anyone can check who was there.
+// credential over the deterministic CBOR of {"at","role","station","workspace"}, x5chain inside, so
+// that anyone can check who was there.
 struct SessionOpened {
   static constexpr std::string_view kType = "session.opened";
   std::string id;
   Bytes proof;
-  std::string role;         // as what: "operator", "maintainer", "release", "administrator"
+  std::string role;  // as what: "operator", "maintainer", "release", "administrator"
   std::string station;
   std::string pseudonym;
   template <class V>
@@ -198,11 +198,11 @@ struct SessionClosed {
 struct ImageReleased {
   static constexpr std::string_view kType = "image.released";
   std::string stage;
-  Digest digest{};                    // SHA-256 of the whole image as written
+  Digest digest{};  // SHA-256 of the whole image as written
   std::string version;
-  std::vector<std::string> anchors;   // ids of the anchors inside
-  std::optional<Digest> signer;       // SPKI digest of the key that signed it
-  uint32_t signer_level = 0;          // 1: the anchor's own key; 0: not signed
+  std::vector<std::string> anchors;  // ids of the anchors inside
+  std::optional<Digest> signer;      // SPKI digest of the key that signed it
+  uint32_t signer_level = 0;         // 1: the anchor's own key; 0: not signed
   template <class V>
   void Fields(V& v) {
     v("stage", stage);
@@ -217,7 +217,7 @@ struct ImageReleased {
 // AnchorRead is what an anchor's file says, understood; `facts` is anchors::AnchorFacts.
 struct AnchorRead {
   static constexpr std::string_view kType = "anchor.read";
-  std::string kind;        // vocab name: "software-update"
+  std::string kind;  // vocab name: "software-update"
   cbor::Value facts;
   std::string anchor;
   Digest file_digest{};
@@ -235,11 +235,11 @@ struct IdentityIssued {
   static constexpr std::string_view kType = "identity.issued";
   std::string ca;
   Bytes cert;
-  std::string slot;        // "idevid"
+  std::string slot;  // "idevid"
   Digest spki{};
-  std::string unit;        // "<product>/<serial>"
-  std::string proof;       // proof of possession: "csr-signature", "made-by-us", "none"
-  Bytes serial;            // of the certificate, 16 octets
+  std::string unit;   // "<product>/<serial>"
+  std::string proof;  // proof of possession: "csr-signature", "made-by-us", "none"
+  Bytes serial;       // of the certificate, 16 octets
   std::string method;
   template <class V>
   void Fields(V& v) {
@@ -290,11 +290,11 @@ struct UnitIntent {
 // StepRecord is one step of a visit with what the device itself said about it.
 struct StepRecord {
   int64_t at = 0;
-  int64_t ms = 0;                      // how long it took
-  std::string step;                    // vocab step name
-  std::string proof;                   // "read-back", "refusal", "signed-report", "station-log", "none"
-  std::string outcome;                 // "done", "skipped", "failed"
-  std::optional<std::string> detail;   // short, no secrets
+  int64_t ms = 0;       // how long it took
+  std::string step;     // vocab step name
+  std::string proof;    // "read-back", "refusal", "signed-report", "station-log", "none"
+  std::string outcome;  // "done", "skipped", "failed"
+  std::optional<std::string> detail;  // short, no secrets
   template <class V>
   void Fields(V& v) {
     v("at", at);
@@ -308,7 +308,7 @@ struct StepRecord {
 
 // ReadBack is a range of the device compared with what was meant to be there.
 struct ReadBack {
-  std::string what;                    // "fuse:boot-anchor", "flash:first-stage"
+  std::string what;  // "fuse:boot-anchor", "flash:first-stage"
   bool equal = false;
   Digest found{};
   Digest meant{};
@@ -328,13 +328,13 @@ struct UnitVisit {
   std::string site;
   std::string unit;
   std::vector<StepRecord> steps;
-  std::optional<Bytes> report;         // COSE_Sign1 by the device's own identity key over its report
-  std::string result;                  // "good", "retry", "scrap"
+  std::optional<Bytes> report;  // COSE_Sign1 by the device's own identity key over its report
+  std::string result;           // "good", "retry", "scrap"
   std::string station;
-  std::vector<std::string> sessions;   // SessionOpened ids of the people signed on
+  std::vector<std::string> sessions;  // SessionOpened ids of the people signed on
   std::vector<ReadBack> read_backs;
-  std::optional<std::string> reason;   // of a retry or scrap
-  std::optional<std::string> chip;     // the chip's own identifier, hex
+  std::optional<std::string> reason;  // of a retry or scrap
+  std::optional<std::string> chip;    // the chip's own identifier, hex
   template <class V>
   void Fields(V& v) {
     v("id", id);
@@ -351,8 +351,8 @@ struct UnitVisit {
   }
 };
 
-// UnitState moves a unit: "started", "first-stage-written", "tested", "locked", "packed", "shipped",
-// "scrapped", "rework".
+// UnitState moves a unit: "started", "first-stage-written", "tested", "locked", "packed",
+// "shipped", "scrapped", "rework".
 struct UnitState {
   static constexpr std::string_view kType = "unit.state";
   std::string unit;
@@ -390,8 +390,8 @@ struct CustodyLeg {
 struct KeyPlace {
   int64_t to = 0;
   int64_t from = 0;
-  std::string form;      // "plain memory", "sealed file", "image on tmpfs"
-  std::string place;     // "station st-1 process", "pool"
+  std::string form;   // "plain memory", "sealed file", "image on tmpfs"
+  std::string place;  // "station st-1 process", "pool"
   template <class V>
   void Fields(V& v) {
     v("to", to);
@@ -408,7 +408,7 @@ struct KeyOutside {
   std::string slot;
   std::string unit;
   std::vector<KeyPlace> places;
-  std::string destroyed;   // how the last outside copy went; empty: it is still there
+  std::string destroyed;  // how the last outside copy went; empty: it is still there
   template <class V>
   void Fields(V& v) {
     v("slot", slot);
@@ -419,13 +419,14 @@ struct KeyOutside {
   }
 };
 
-// TrialsRun is what a device's own verifier accepted and refused; each result is anchors::TrialResult.
+// TrialsRun is what a device's own verifier accepted and refused; each result is
+// anchors::TrialResult.
 struct TrialsRun {
   static constexpr std::string_view kType = "trials.run";
-  std::string unit;                  // the sacrificial unit
+  std::string unit;  // the sacrificial unit
   std::string anchor;
   std::vector<cbor::Value> results;
-  std::string verifier;              // the device core's version
+  std::string verifier;  // the device core's version
   template <class V>
   void Fields(V& v) {
     v("unit", unit);
@@ -438,9 +439,10 @@ struct TrialsRun {
 // SignerCertified is an end-entity key the manufacturer keeps: of disclosures, or under an anchor.
 struct SignerCertified {
   static constexpr std::string_view kType = "signer.certified";
-  std::string key;           // key id
+  std::string key;  // key id
   std::string pki;
-  std::vector<Bytes> chain;  // DER, itself first, without the root; empty: the key is its own anchor
+  std::vector<Bytes>
+      chain;  // DER, itself first, without the root; empty: the key is its own anchor
   template <class V>
   void Fields(V& v) {
     v("key", key);
@@ -449,10 +451,11 @@ struct SignerCertified {
   }
 };
 
-// DisclosureSigned records that a disclosure left the process; the file is written after the commit.
+// DisclosureSigned records that a disclosure left the process; the file is written after the
+// commit.
 struct DisclosureSigned {
   static constexpr std::string_view kType = "disclosure.signed";
-  Digest digest{};          // SHA-256 of the payload
+  Digest digest{};  // SHA-256 of the payload
   std::string product;
   uint32_t version = 1;
   template <class V>

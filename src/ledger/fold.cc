@@ -13,11 +13,15 @@ void FoldBody(const Event& e, const PlanAdopted& b, Changes& out) {
   out.push_back(PlanRow{0, b.product, b.version, b.digest, e.at});
 }
 void FoldBody(const Event& e, const KeyCreated& b, Changes& out) {
-  out.push_back(KeyRow{0, b.id, b.store, b.purpose, b.algorithm, b.spki, b.offline, e.at, std::nullopt});
+  out.push_back(
+      KeyRow{0, b.id, b.store, b.purpose, b.algorithm, b.spki, b.offline, e.at, std::nullopt});
 }
-void FoldBody(const Event& e, const KeyDestroyed& b, Changes& out) { out.push_back(KeyEnd{b.spki, e.at}); }
+void FoldBody(const Event& e, const KeyDestroyed& b, Changes& out) {
+  out.push_back(KeyEnd{b.spki, e.at});
+}
 void FoldBody(const Event&, const CaCreated& b, Changes& out) {
-  out.push_back(CaRow{0, b.id, b.pki, b.name, b.issuer, b.level, b.offline, b.max_count, b.issues_until, 0});
+  out.push_back(
+      CaRow{0, b.id, b.pki, b.name, b.issuer, b.level, b.offline, b.max_count, b.issues_until, 0});
 }
 void FoldBody(const Event& e, const CredentialIssued& b, Changes& out) {
   out.push_back(CredentialRow{0, b.pseudonym, b.kind, b.role, e.at});
@@ -25,7 +29,9 @@ void FoldBody(const Event& e, const CredentialIssued& b, Changes& out) {
 void FoldBody(const Event& e, const SessionOpened& b, Changes& out) {
   out.push_back(SessionRow{0, b.id, b.pseudonym, b.role, b.station, e.at, std::nullopt});
 }
-void FoldBody(const Event& e, const SessionClosed& b, Changes& out) { out.push_back(SessionEnd{b.id, e.at}); }
+void FoldBody(const Event& e, const SessionClosed& b, Changes& out) {
+  out.push_back(SessionEnd{b.id, e.at});
+}
 void FoldBody(const Event& e, const IdentityIssued& b, Changes& out) {
   IdentityRow r;
   r.serial = b.serial;
@@ -70,8 +76,8 @@ Status FoldAny(const Event& e, Changes& out) {
 
 // Many events of these types follow each unit; all others are few.
 bool IsMany(std::string_view type) {
-  return type.starts_with("identity.") || type.starts_with("unit.") || type.starts_with("session.") ||
-         type == KeyOutside::kType;
+  return type.starts_with("identity.") || type.starts_with("unit.") ||
+         type.starts_with("session.") || type == KeyOutside::kType;
 }
 
 }  // namespace
@@ -83,8 +89,9 @@ bool IsLive(std::string_view s) {
 Result<Changes> Fold(const Event& e) {
   BM_CHECK(CheckType(e.type));
   Changes out;
-  BM_CHECK(FoldAny<IdentityIssued, IdentityState, UnitVisit, UnitState, SessionOpened, SessionClosed,
-                   KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, PlanAdopted>(e, out));
+  BM_CHECK(
+      FoldAny<IdentityIssued, IdentityState, UnitVisit, UnitState, SessionOpened, SessionClosed,
+              KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, PlanAdopted>(e, out));
   if (!IsMany(e.type)) out.push_back(Notable{e.type});
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fold: what one event changes in the registry's tables. Pure: it looks at the event alone, so the
-// registry can be dropped and rebuilt at any time. Leaves out how tables are stored (ledger/sqlite).
+// The fold: what one event changes in the registry's tables. Pure: it looks at the event alone, so
+// the registry can be dropped and rebuilt at any time. Leaves out how tables are stored
+// (ledger/sqlite).
 #pragma once
 
 #include <optional>
@@ -14,7 +15,7 @@ namespace birthmark::ledger {
 
 // IdentityRow is one certificate. Its DER stands in the event `seq`.
 struct IdentityRow {
-  uint64_t seq = 0;        // of identity.issued
+  uint64_t seq = 0;  // of identity.issued
   Bytes serial;
   Digest spki{};
   std::string unit, slot, ca, method;
@@ -23,8 +24,8 @@ struct IdentityRow {
   int64_t state_at = 0;
 };
 
-// IsLive is false for identities that ended: superseded, revoked, void, destroyed. A certificate lost
-// at a station still counts until somebody ends it.
+// IsLive is false for identities that ended: superseded, revoked, void, destroyed. A certificate
+// lost at a station still counts until somebody ends it.
 bool IsLive(std::string_view identity_state);
 
 struct IdentityStateChange {
@@ -53,7 +54,7 @@ struct CaRow {
   bool offline = false;
   std::optional<uint64_t> max_count;
   std::optional<int64_t> issues_until;
-  uint64_t issued = 0;     // identities so far
+  uint64_t issued = 0;  // identities so far
 };
 
 struct KeyRow {
@@ -94,7 +95,8 @@ struct SessionEnd {
   int64_t at = 0;
 };
 
-// Notable marks an event of a type that is few in number, so that it is found without reading the log.
+// Notable marks an event of a type that is few in number, so that it is found without reading the
+// log.
 struct Notable {
   std::string type;
 };
@@ -103,8 +105,8 @@ using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, CaRow,
                             CredentialRow, PlanRow, SessionRow, SessionEnd, Notable>;
 using Changes = std::vector<Change>;
 
-// Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are applied.
-// Errors: ledger.event-type, those of reading the body.
+// Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are
+// applied. Errors: ledger.event-type, those of reading the body.
 Result<Changes> Fold(const Event& e);
 
 // NewEvent is an event ready for the writer: its bytes and its fold.
@@ -117,8 +119,9 @@ struct NewEvent {
 // Errors: ledger.event-type, ledger.event-large, those of Fold.
 Result<NewEvent> Prepare(const Event& e);
 
-// PrepareIssued is the fast road for certificates made from a template: `encoded` is an identity.issued
-// event whose fold is `row`. Its caller answers for the two agreeing; VerifyLog checks that they do.
+// PrepareIssued is the fast road for certificates made from a template: `encoded` is an
+// identity.issued event whose fold is `row`. Its caller answers for the two agreeing; VerifyLog
+// checks that they do.
 inline NewEvent PrepareIssued(Bytes encoded, IdentityRow row) {
   NewEvent e{std::move(encoded), {}};
   e.changes.emplace_back(std::move(row));

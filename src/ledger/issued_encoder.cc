@@ -7,7 +7,8 @@ namespace birthmark::ledger {
 namespace {
 
 constexpr std::string_view kSubject = "unit:";
-// What stands in `recorded` until the writer of the log sets it, as EncodeEvent has it: eight octets.
+// What stands in `recorded` until the writer of the log sets it, as EncodeEvent has it: eight
+// octets.
 constexpr int64_t kUnstamped = int64_t{1} << 32;
 
 template <class F>
@@ -20,7 +21,8 @@ Bytes Run(F&& write) {
 
 }  // namespace
 
-IssuedEncoder::IssuedEncoder(const EventContext& context, Common common) : common_(std::move(common)) {
+IssuedEncoder::IssuedEncoder(const EventContext& context, Common common)
+    : common_(std::move(common)) {
   // An absent field of the context has no entry; nine others are always there.
   const size_t entries = 9 + (context.plan ? 1 : 0) + (context.station ? 1 : 0);
   to_at_ = Run([&](cbor::Writer& w) {
@@ -76,9 +78,9 @@ IssuedEncoder::IssuedEncoder(const EventContext& context, Common common) : commo
 
 Result<NewEvent> IssuedEncoder::Encode(const Certificate& c) const {
   // A head takes nine octets at most; six values are written here.
-  const size_t most = to_at_.size() + to_der_.size() + to_spki_.size() + to_unit_.size() + to_serial_.size() +
-                      to_subject_.size() + to_end_.size() + c.der.size() + c.spki.size() + 2 * c.unit.size() +
-                      kSubject.size() + c.serial.size() + 6 * 9;
+  const size_t most = to_at_.size() + to_der_.size() + to_spki_.size() + to_unit_.size() +
+                      to_serial_.size() + to_subject_.size() + to_end_.size() + c.der.size() +
+                      c.spki.size() + 2 * c.unit.size() + kSubject.size() + c.serial.size() + 6 * 9;
   NewEvent out;
   out.encoded.reserve(most);
   cbor::Writer w(out.encoded);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fast road for identity.issued: what the certificates of one authority repeat is encoded once, and
-// the rest is written between it. The bytes are those of EncodeEvent. Leaves out every other event: they
-// are few. Immutable; thread-safe.
+// The fast road for identity.issued: what the certificates of one authority repeat is encoded once,
+// and the rest is written between it. The bytes are those of EncodeEvent. Leaves out every other
+// event: they are few. Immutable; thread-safe.
 #pragma once
 
 #include <string_view>

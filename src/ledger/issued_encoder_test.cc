@@ -42,7 +42,9 @@ void ExpectSame(const NewEvent& a, const NewEvent& b) {
 
 TEST(IssuedEncoder, BytesAndFoldAreThoseOfPrepare) {
   std::mt19937 random(20261122);
-  auto pick = [&](int from, int to) { return std::uniform_int_distribution<int>(from, to)(random); };
+  auto pick = [&](int from, int to) {
+    return std::uniform_int_distribution<int>(from, to)(random);
+  };
   // Lengths on both sides of where a head grows.
   constexpr int kLengths[] = {0, 1, 23, 24, 255, 256, 700, 65'535, 65'536};
   auto bytes = [&](int n) {
@@ -62,7 +64,8 @@ TEST(IssuedEncoder, BytesAndFoldAreThoseOfPrepare) {
     const Bytes der = bytes(kLengths[i % std::size(kLengths)]), serial = bytes(pick(0, 30));
     const std::string unit = "bmc/" + text(300);
     const IssuedEncoder::Certificate c{
-        TimeFromMillis(pick(0, 9) == 0 ? -1 : int64_t{pick(0, 2'000'000'000)} * 1000), der, spki, unit, serial};
+        TimeFromMillis(pick(0, 9) == 0 ? -1 : int64_t{pick(0, 2'000'000'000)} * 1000), der, spki,
+        unit, serial};
     auto fast = encoder.Encode(c);
     ASSERT_TRUE(fast) << fast.error().ToString();
     ExpectSame(*fast, Slow(context, common, c));

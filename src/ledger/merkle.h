@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Merkle tree of a log: hashes, the frontier that grows it, proofs and their verification.
-// Leaves out where hashes are stored: proofs read nodes through a function. Values; thread-compatible.
-// Source: RFC 6962 section 2.1; verification as RFC 9162 sections 2.1.3.2 and 2.1.4.2.
+// Leaves out where hashes are stored: proofs read nodes through a function. Values;
+// thread-compatible. Source: RFC 6962 section 2.1; verification as RFC 9162 sections 2.1.3.2
+// and 2.1.4.2.
 #pragma once
 
 #include <functional>
@@ -24,11 +25,12 @@ Digest EmptyRoot();
 class Frontier {
  public:
   Frontier() = default;
-  // From restores a frontier. Errors: merkle.frontier when the number of hashes does not fit the size.
+  // From restores a frontier. Errors: merkle.frontier when the number of hashes does not fit the
+  // size.
   static Result<Frontier> From(uint64_t size, std::vector<Digest> hashes);
 
-  // Append adds a leaf hash; on_node(level, index, hash) sees each perfect subtree it completes, the
-  // leaf itself included as level 0.
+  // Append adds a leaf hash; on_node(level, index, hash) sees each perfect subtree it completes,
+  // the leaf itself included as level 0.
   template <class F>
   void Append(const Digest& leaf, F&& on_node) {
     Digest h = leaf;
@@ -56,7 +58,8 @@ class Frontier {
   std::vector<Digest> hashes_;
 };
 
-// NodeReader gives the root of the perfect subtree over the leaves [index << level, (index+1) << level).
+// NodeReader gives the root of the perfect subtree over the leaves [index << level, (index+1) <<
+// level).
 using NodeReader = std::function<Result<Digest>(int level, uint64_t index)>;
 
 // RootAt is the root of the tree's first `size` leaves.

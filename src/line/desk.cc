@@ -10,7 +10,8 @@ namespace birthmark::line {
 namespace {
 
 bool Retired(const ledger::CaRow& ca, Time now) {
-  return (ca.issues_until && Millis(now) >= *ca.issues_until) || (ca.max_count && ca.issued >= *ca.max_count);
+  return (ca.issues_until && Millis(now) >= *ca.issues_until) ||
+         (ca.max_count && ca.issued >= *ca.max_count);
 }
 
 }  // namespace
@@ -45,8 +46,14 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
     if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
     any = true;
     if (Retired(ca, now)) continue;
-    Subordinate sub{.id = ca.id, .certificate = {}, .above = {}, .signer = nullptr, .prepared = nullptr,
-                    .issues_until = ca.issues_until, .max_count = ca.max_count, .issued = ca.issued};
+    Subordinate sub{.id = ca.id,
+                    .certificate = {},
+                    .above = {},
+                    .signer = nullptr,
+                    .prepared = nullptr,
+                    .issues_until = ca.issues_until,
+                    .max_count = ca.max_count,
+                    .issued = ca.issued};
     BM_TRY(sub.above, ChainOf(ca.id));
     if (sub.above.empty()) {  // the root issues itself: a two-level PKI
       BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
@@ -82,14 +89,16 @@ Result<method::Certified> IssuingDesk::FromRow(const ledger::IdentityRow& row) {
   BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
   BM_TRY(ledger::Event event, reader->EventAt(row.seq));
   BM_TRY(ledger::IdentityIssued body, ledger::BodyOf<ledger::IdentityIssued>(event));
-  method::Certified out{.certificate = {}, .chain = {body.cert}, .state = row.state, .existed = true};
+  method::Certified out{
+      .certificate = {}, .chain = {body.cert}, .state = row.state, .existed = true};
   BM_TRY(out.certificate, crypto::Certificate::FromDer(body.cert));
   BM_TRY(std::vector<Bytes> above, ChainOf(row.ca));
   out.chain.insert(out.chain.end(), above.begin(), above.end());
   return out;
 }
 
-Result<std::optional<method::Certified>> IssuingDesk::Live(const std::string& unit, const std::string& slot) {
+Result<std::optional<method::Certified>> IssuingDesk::Live(const std::string& unit,
+                                                           const std::string& slot) {
   BM_TRY(std::vector<ledger::IdentityRow> rows, s_.log.registry().IdentitiesOf(unit));
   for (const ledger::IdentityRow& row : rows) {
     if (row.slot != slot || !ledger::IsLive(row.state)) continue;
@@ -100,13 +109,17 @@ Result<std::optional<method::Certified>> IssuingDesk::Live(const std::string& un
 }
 
 Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
-  BM_TRY(std::vector<ledger::IdentityRow> rows, s_.log.registry().IdentitiesByKey(order.key.spki_digest()));
+  BM_TRY(std::vector<ledger::IdentityRow> rows,
+         s_.log.registry().IdentitiesByKey(order.key.spki_digest()));
   for (const ledger::IdentityRow& row : rows) {
-    if (row.unit == order.job.unit && row.slot == order.job.slot && ledger::IsLive(row.state)) return FromRow(row);
+    if (row.unit == order.job.unit && row.slot == order.job.slot && ledger::IsLive(row.state))
+      return FromRow(row);
   }
   BM_TRY(Subordinate * sub, Current());
   BM_TRY(pki::Stamp stamp, s_.serials.Next());
-  pki::Unit unit{.serial_number = order.job.serial, .hardware_serial = AsBytes(order.job.serial), .key = order.key,
+  pki::Unit unit{.serial_number = order.job.serial,
+                 .hardware_serial = AsBytes(order.job.serial),
+                 .key = order.key,
                  .not_after = std::nullopt};
   const plan::Lifetime& life = s_.plan.IdentityPki()->end_entity.lifetime;
   if (!life.never) unit.not_after = stamp.at + life.duration;
@@ -119,7 +132,8 @@ Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
                               .proof = order.proof,
                               .serial = Bytes(stamp.serial.bytes.begin(), stamp.serial.bytes.end()),
                               .method = order.method};
-  BM_CHECK(s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + order.job.unit, body)));
+  BM_CHECK(
+      s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + order.job.unit, body)));
   ++sub->issued;
   method::Certified out{.certificate = {}, .chain = {der}, .state = "issued", .existed = false};
   BM_TRY(out.certificate, crypto::Certificate::FromDer(der));
@@ -127,9 +141,12 @@ Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
   return out;
 }
 
-Status IssuingDesk::SetState(const method::Job& job, const crypto::Certificate& certificate, const std::string& state,
-                             const std::string& reason) {
-  ledger::IdentityState body{.slot = job.slot, .unit = job.unit, .state = state, .reason = reason,
+Status IssuingDesk::SetState(const method::Job& job, const crypto::Certificate& certificate,
+                             const std::string& state, const std::string& reason) {
+  ledger::IdentityState body{.slot = job.slot,
+                             .unit = job.unit,
+                             .state = state,
+                             .reason = reason,
                              .serial = certificate.serial()};
   BM_CHECK(s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + job.unit, body)));
   return {};

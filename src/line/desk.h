@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The issuing desk of one product: picks the subordinate that may issue now, certifies from a prepared
-// template, and commits the event before it lets the certificate go. Not thread-safe.
+// The issuing desk of one product: picks the subordinate that may issue now, certifies from a
+// prepared template, and commits the event before it lets the certificate go. Not thread-safe.
 #pragma once
 
 #include <memory>
@@ -32,11 +32,13 @@ class IssuingDesk : public method::Desk {
  public:
   explicit IssuingDesk(DeskServices services) : s_(std::move(services)) {}
 
-  // Issue: see method::Desk. Errors also: desk.retired (every subordinate's window or count is over).
+  // Issue: see method::Desk. Errors also: desk.retired (every subordinate's window or count is
+  // over).
   Result<method::Certified> Issue(const method::Order& order) override;
-  Result<std::optional<method::Certified>> Live(const std::string& unit, const std::string& slot) override;
-  Status SetState(const method::Job& job, const crypto::Certificate& certificate, const std::string& state,
-                  const std::string& reason) override;
+  Result<std::optional<method::Certified>> Live(const std::string& unit,
+                                                const std::string& slot) override;
+  Status SetState(const method::Job& job, const crypto::Certificate& certificate,
+                  const std::string& state, const std::string& reason) override;
   Status Record(const std::string& subject, const ledger::KeyOutside& body) override;
   Time Now() const override { return s_.clock.Now(); }
   ledger::EventContext& context() { return s_.context; }

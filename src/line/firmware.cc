@@ -11,7 +11,8 @@ namespace {
 using vocab::StageKind;
 
 // Order is how stages start one another; the test image stands outside it.
-constexpr StageKind kOrder[] = {StageKind::kFirstStage, StageKind::kSecondStage, StageKind::kApplication};
+constexpr StageKind kOrder[] = {StageKind::kFirstStage, StageKind::kSecondStage,
+                                StageKind::kApplication};
 
 const plan::Anchor* BootAnchor(const plan::Plan& plan) {
   return plan.FindAnchorKind(vocab::AnchorKind::kFirstBoot);
@@ -19,10 +20,14 @@ const plan::Anchor* BootAnchor(const plan::Plan& plan) {
 
 std::string FormWord(plan::Form form) {
   switch (form) {
-    case plan::Form::kCertificate: return "certificate";
-    case plan::Form::kPublicKey: return "spki";
-    case plan::Form::kKeyDigest: return "digest";
-    default: return "file";
+    case plan::Form::kCertificate:
+      return "certificate";
+    case plan::Form::kPublicKey:
+      return "spki";
+    case plan::Form::kKeyDigest:
+      return "digest";
+    default:
+      return "file";
   }
 }
 
@@ -34,8 +39,12 @@ link::AnchorPolicy PolicyOf(const plan::Anchor& a) {
   p.subject = a.subject;
   for (vocab::Algorithm algorithm : a.algorithms) {
     switch (algorithm) {
-      case vocab::Algorithm::kEcdsaP256: p.algorithms.push_back("ES256"); break;
-      case vocab::Algorithm::kEcdsaP384: p.algorithms.push_back("ES384"); break;
+      case vocab::Algorithm::kEcdsaP256:
+        p.algorithms.push_back("ES256");
+        break;
+      case vocab::Algorithm::kEcdsaP384:
+        p.algorithms.push_back("ES384");
+        break;
       case vocab::Algorithm::kRsa2048:
       case vocab::Algorithm::kRsa3072:
       case vocab::Algorithm::kRsa4096:
@@ -43,7 +52,8 @@ link::AnchorPolicy PolicyOf(const plan::Anchor& a) {
           p.algorithms.insert(p.algorithms.end(), {"RS256", "PS256"});
         }
         break;
-      default: break;  // plan check says that this verifier cannot do it
+      default:
+        break;  // plan check says that this verifier cannot do it
     }
   }
   return p;
@@ -52,12 +62,15 @@ link::AnchorPolicy PolicyOf(const plan::Anchor& a) {
 // StageVerifiedBy is the stage that an anchor verifies, if any.
 const plan::Stage* StageVerifiedBy(const plan::Plan& plan, const plan::Anchor& a) {
   for (const plan::Stage& s : plan.stages) {
-    if (s.verified_by == a.id && s.kind != StageKind::kTestImage && s.kind != StageKind::kFirstStage) return &s;
+    if (s.verified_by == a.id && s.kind != StageKind::kTestImage &&
+        s.kind != StageKind::kFirstStage)
+      return &s;
   }
   return nullptr;
 }
 
-// CodeOf stands in for compiled code: deterministic, different for each stage and version, not blank.
+// CodeOf stands in for compiled code: deterministic, different for each stage and version, not
+// blank.
 Bytes CodeOf(const plan::Plan& plan, const plan::Stage& s) {
   Bytes out;
   Digest block = crypto::Sha256(AsBytes(plan.product.id), AsBytes(s.id), AsBytes(s.version));
@@ -77,13 +90,16 @@ struct Signing {
 Result<Signing> SigningUnder(const Materials& m, const plan::Anchor& anchor) {
   auto it = anchor.pki ? m.signers.find(*anchor.pki) : m.signers.end();
   if (it == m.signers.end()) {
-    return Refused("firmware.signer", fmt::format("anchor \"{}\" verifies a stage, but no key of ours is under it", anchor.id),
-                   "make it a generated anchor with a PKI in the plan");
+    return Refused(
+        "firmware.signer",
+        fmt::format("anchor \"{}\" verifies a stage, but no key of ours is under it", anchor.id),
+        "make it a generated anchor with a PKI in the plan");
   }
   const SignerChain& chain = it->second;
   Signing s;
   BM_TRY(s.signer, m.keys.Open(chain.key_id));
-  for (const crypto::Certificate& c : chain.chain) s.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
+  for (const crypto::Certificate& c : chain.chain)
+    s.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
   // The device that holds only a digest finds the anchor itself at the end of the chain.
   if (chain.root) {
     s.headers.x5chain.emplace_back(chain.root->der().begin(), chain.root->der().end());
@@ -101,7 +117,8 @@ uint64_t VersionNumber(const std::string& version) {
 
 Result<crypto::PublicKey> AnchorKey(const Materials& m, const plan::Anchor& anchor) {
   auto it = anchor.pki ? m.signers.find(*anchor.pki) : m.signers.end();
-  if (it == m.signers.end()) return Refused("firmware.signer", "anchor \"" + anchor.id + "\" has no key of ours");
+  if (it == m.signers.end())
+    return Refused("firmware.signer", "anchor \"" + anchor.id + "\" has no key of ours");
   if (it->second.root) return it->second.root->public_key();
   BM_TRY(auto signer, m.keys.Open(it->second.key_id));
   return signer->public_key();
@@ -109,23 +126,32 @@ Result<crypto::PublicKey> AnchorKey(const Materials& m, const plan::Anchor& anch
 
 Result<Bytes> AnchorBytes(const Materials& m, const plan::Anchor& anchor) {
   if (auto file = m.files.find(anchor.id); file != m.files.end()) return file->second;
+  if (!anchor.generated && !anchor.file.empty()) {
+    return Refused("firmware.container",
+                   fmt::format("the file of anchor \"{}\" is not in the workspace", anchor.id),
+                   "put it back into the folder anchors under the anchor's id");
+  }
   if (!anchor.generated) return Bytes{};
   BM_TRY(crypto::PublicKey key, AnchorKey(m, anchor));
   switch (anchor.form) {
-    case plan::Form::kKeyDigest: return Bytes(key.spki_digest().begin(), key.spki_digest().end());
+    case plan::Form::kKeyDigest:
+      return Bytes(key.spki_digest().begin(), key.spki_digest().end());
     case plan::Form::kCertificate: {
       const auto& root = m.signers.at(*anchor.pki).root;
       if (root) return Bytes(root->der().begin(), root->der().end());
-      return Refused("firmware.container", fmt::format("anchor \"{}\" is a bare key and has no certificate", anchor.id),
+      return Refused("firmware.container",
+                     fmt::format("anchor \"{}\" is a bare key and has no certificate", anchor.id),
                      "set form = \"public-key\" in the plan, or give its PKI a level");
     }
-    default: return Bytes(key.spki().begin(), key.spki().end());
+    default:
+      return Bytes(key.spki().begin(), key.spki().end());
   }
 }
 
 std::string PartitionHolding(const plan::Plan& plan, const plan::Anchor& anchor) {
   const plan::Store* store = plan.FindStore(anchor.store);
-  if (store == nullptr || store->kind == vocab::StoreKind::kOtpFuse || store->kind == vocab::StoreKind::kMaskRom) {
+  if (store == nullptr || store->kind == vocab::StoreKind::kOtpFuse ||
+      store->kind == vocab::StoreKind::kMaskRom) {
     return "";
   }
   // What verifies a stage has to be in the stage before it.
@@ -149,7 +175,8 @@ Result<Firmware> Firmware::Make(const Materials& m) {
   Firmware f;
   const plan::Anchor* boot = BootAnchor(m.plan);
   if (boot == nullptr) {
-    return Refused("firmware.signer", "the plan has no first-boot anchor", "add an anchor of kind first-boot");
+    return Refused("firmware.signer", "the plan has no first-boot anchor",
+                   "add an anchor of kind first-boot");
   }
   BM_TRY(crypto::PublicKey boot_key, AnchorKey(m, *boot));
   f.boot_anchor_ = boot_key.spki_digest();
@@ -159,7 +186,15 @@ Result<Firmware> Firmware::Make(const Materials& m) {
   for (const plan::Anchor& a : m.plan.anchors) {
     std::string partition = PartitionHolding(m.plan, a);
     BM_TRY(Bytes data, AnchorBytes(m, a));
-    if (partition.empty() || data.empty()) continue;  // in fuses, or a store that starts empty
+    if (data.empty()) continue;  // a store that starts empty
+    if (partition.empty()) {
+      const plan::Store* store = m.plan.FindStore(a.store);
+      if (store != nullptr &&
+          (store->kind == vocab::StoreKind::kOtpFuse || store->kind == vocab::StoreKind::kMaskRom))
+        continue;
+      return Refused("firmware.container", fmt::format("anchor \"{}\" is in no image", a.id),
+                     "give the plan the stage that holds it");
+    }
     const plan::Stage* verified = StageVerifiedBy(m.plan, a);
     contents[partition].anchors.push_back(
         {.id = a.id,
@@ -171,16 +206,21 @@ Result<Firmware> Firmware::Make(const Materials& m) {
     inside[partition].push_back(a.id);
   }
 
-  auto build = [&](const std::string& partition, const std::string& name, const std::string& version,
-                   const plan::Anchor& verifier, bool factory_commands) -> Status {
+  auto build = [&](const std::string& partition, const std::string& name,
+                   const std::string& version, const plan::Anchor& verifier,
+                   bool factory_commands) -> Status {
     BM_TRY(Signing signing, SigningUnder(m, verifier));
     BM_TRY(Bytes bytes, link::BuildImage({.kind = partition == "store" ? "bundle" : partition,
                                           .name = name,
                                           .version = VersionNumber(version),
                                           .factory_commands = factory_commands},
-                                         link::EncodeStage(contents[partition]), *signing.signer, signing.headers));
-    Image image{.partition = partition, .bytes = std::move(bytes), .version = version,
-                .anchors = inside[partition], .signer = signing.signer->public_key().spki_digest(),
+                                         link::EncodeStage(contents[partition]), *signing.signer,
+                                         signing.headers));
+    Image image{.partition = partition,
+                .bytes = std::move(bytes),
+                .version = version,
+                .anchors = inside[partition],
+                .signer = signing.signer->public_key().spki_digest(),
                 .signer_level = signing.level};
     image.digest = crypto::Sha256(image.bytes);
     f.images_.push_back(std::move(image));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the images of the plan's stages with the anchors inside that the plan puts there, signed as the
-// anchor of the stage before wants it. Images are real containers that a device's boot ROM verifies; their
-// code is a stand-in. Leaves out writing them to a device. Not thread-safe.
+// Makes the images of the plan's stages with the anchors inside that the plan puts there, signed as
+// the anchor of the stage before wants it. Images are real containers that a device's boot ROM
+// verifies; their code is a stand-in. Leaves out writing them to a device. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -17,8 +17,8 @@
 
 namespace birthmark::line {
 
-// SignerChain is an end-entity key of ours with its certificates, itself first and without the root;
-// empty for a key that is its own anchor.
+// SignerChain is an end-entity key of ours with its certificates, itself first and without the
+// root; empty for a key that is its own anchor.
 struct SignerChain {
   std::string key_id;
   std::vector<crypto::Certificate> chain;
@@ -35,7 +35,7 @@ struct Materials {
 
 // Image is one partition's content.
 struct Image {
-  std::string partition;      // "first-stage"
+  std::string partition;  // "first-stage"
   Bytes bytes;
   Digest digest{};
   std::string version;
@@ -46,9 +46,9 @@ struct Image {
 
 class Firmware {
  public:
-  // Make builds every stage of the plan and the store bundle where anchors live in a store of their own.
-  // Errors: firmware.signer (nobody of ours can sign a stage), firmware.container (an anchor's place is in
-  // no image), those of link::BuildImage and the key store.
+  // Make builds every stage of the plan and the store bundle where anchors live in a store of their
+  // own. Errors: firmware.signer (nobody of ours can sign a stage), firmware.container (an anchor's
+  // place is in no image), those of link::BuildImage and the key store.
   static Result<Firmware> Make(const Materials& materials);
 
   // FromImages takes images that were made and released before.
@@ -64,7 +64,8 @@ class Firmware {
   Digest boot_anchor_{};
 };
 
-// AnchorKey is the public key of a generated anchor: the root's, or the end entity's where it is its own.
+// AnchorKey is the public key of a generated anchor: the root's, or the end entity's where it is
+// its own.
 Result<crypto::PublicKey> AnchorKey(const Materials& m, const plan::Anchor& anchor);
 // AnchorBytes is an anchor as it stands in the device, in its plan's form.
 Result<Bytes> AnchorBytes(const Materials& m, const plan::Anchor& anchor);

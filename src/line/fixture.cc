@@ -9,12 +9,18 @@ namespace birthmark::line {
 Result<Fixture> Fixture::PlaceEmulated(const std::string& board_name, const fs::path& state,
                                        const std::vector<std::string>& faults) {
   std::optional<link::Board> board = link::FindBoard(board_name);
-  if (!board) return Refused("line.board", "no emulated board is called " + board_name, "use bmc or bulb");
+  if (!board)
+    return Refused("line.board", "no emulated board is called " + board_name, "use bmc or bulb");
   BM_CHECK(MakeDirs(state, 0700));
   std::string run = (fs::temp_directory_path() / "bm-XXXXXX").string();
   if (mkdtemp(run.data()) == nullptr) return std::unexpected(FromErrno("line.fixture", run, errno));
-  link::EmulatorOptions options{.program = {}, .board = board_name, .state = state, .uid_hex = {},
-                                .programmer_socket = run + "/port", .lifetime_seconds = 600, .faults = faults};
+  link::EmulatorOptions options{.program = {},
+                                .board = board_name,
+                                .state = state,
+                                .uid_hex = {},
+                                .programmer_socket = run + "/port",
+                                .lifetime_seconds = 600,
+                                .faults = faults};
   Result<link::Emulator> device = link::Emulator::Start(options);
   if (!device) {
     std::error_code ec;
@@ -25,8 +31,11 @@ Result<Fixture> Fixture::PlaceEmulated(const std::string& board_name, const fs::
 }
 
 Fixture::Fixture(Fixture&& o) noexcept
-    : board_(std::move(o.board_)), device_(std::move(o.device_)), run_(std::move(o.run_)),
-      console_(std::move(o.console_)), port_(std::move(o.port_)) {
+    : board_(std::move(o.board_)),
+      device_(std::move(o.device_)),
+      run_(std::move(o.run_)),
+      console_(std::move(o.console_)),
+      port_(std::move(o.port_)) {
   o.run_.clear();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device on a station: its serial console, its programmer's port, its power switch. For now the devices
-// of a rehearsal; a real link is a port that is there already. One thread an object.
+// A device on a station: its serial console, its programmer's port, its power switch. For now the
+// devices of a rehearsal; a real link is a port that is there already. One thread an object.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,9 @@ namespace birthmark::line {
 
 class Fixture {
  public:
-  // PlaceEmulated switches on the emulated device whose state is in `state`. The programmer's socket is
-  // put into a short-named folder of its own, since a socket's path has 108 octets at most.
+  // PlaceEmulated switches on the emulated device whose state is in `state`. The programmer's
+  // socket is put into a short-named folder of its own, since a socket's path has 108 octets at
+  // most.
   static Result<Fixture> PlaceEmulated(const std::string& board, const fs::path& state,
                                        const std::vector<std::string>& faults = {});
   Fixture(Fixture&& o) noexcept;
@@ -36,7 +37,8 @@ class Fixture {
   Status Reset();
 
  private:
-  Fixture(link::Board board, link::Emulator device, fs::path run) : board_(std::move(board)), device_(std::move(device)), run_(std::move(run)) {}
+  Fixture(link::Board board, link::Emulator device, fs::path run)
+      : board_(std::move(board)), device_(std::move(device)), run_(std::move(run)) {}
   link::Board board_;
   link::Emulator device_;
   fs::path run_;

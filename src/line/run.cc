@@ -9,7 +9,9 @@ namespace {
 
 constexpr int kTries = 3;
 
-bool Finished(std::string_view state) { return state == "packed" || state == "shipped" || state == "scrapped"; }
+bool Finished(std::string_view state) {
+  return state == "packed" || state == "shipped" || state == "scrapped";
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ Result<std::vector<std::string>> LineRun::Unfinished() {
   ledger::Page page{.limit = 1000, .after_seq = std::nullopt, .after_unit = std::nullopt};
   for (;;) {
     BM_TRY(std::vector<ledger::UnitRow> rows,
-           s_.log.registry().Units({.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}, page));
+           s_.log.registry().Units(
+               {.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}, page));
     if (rows.empty()) break;
     for (const ledger::UnitRow& row : rows) {
       if (!Finished(row.state)) out.push_back(row.unit.substr(s_.plan.product.id.size() + 1));
@@ -70,7 +73,9 @@ Result<std::string> LineRun::NextSerial() {
   }
   // Numbers below the count are taken, unless some were skipped; the search closes the difference.
   if (next_number_ == 1) {
-    BM_TRY(uint64_t count, s_.log.registry().CountUnits({.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}));
+    BM_TRY(uint64_t count,
+           s_.log.registry().CountUnits(
+               {.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}));
     next_number_ = count + 1;
   }
   for (int tries = 0; tries < 1'000'000; ++tries) {
@@ -82,10 +87,12 @@ Result<std::string> LineRun::NextSerial() {
   return Refused("line.serials-used-up", "no free serial number was found in the plan's pattern");
 }
 
-Status LineRun::AppendState(ledger::Submission& out, const std::string& unit, const std::string& state,
-                            const std::string& reason) {
-  BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + unit,
-                                                               ledger::UnitState{.unit = unit, .state = state, .reason = reason})));
+Status LineRun::AppendState(ledger::Submission& out, const std::string& unit,
+                            const std::string& state, const std::string& reason) {
+  BM_TRY(ledger::NewEvent e,
+         ledger::Prepare(
+             ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + unit,
+                               ledger::UnitState{.unit = unit, .state = state, .reason = reason})));
   out.push_back(std::move(e));
   return {};
 }
@@ -93,18 +100,37 @@ Status LineRun::AppendState(ledger::Submission& out, const std::string& unit, co
 Status LineRun::Ship(const std::string& unit, const plan::Step& step) {
   const plan::Station* from = s_.plan.FindStation(step.station);
   Time now = s_.clock.Now();
-  ledger::CustodyLeg leg{.to = step.to.value_or(""), .from = from->site, .units = {unit}, .arrived = Millis(now),
-                         .departed = Millis(now), .handover = "carrier"};
-  BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + unit, leg)));
+  ledger::CustodyLeg leg{.to = step.to.value_or(""),
+                         .from = from->site,
+                         .units = {unit},
+                         .arrived = Millis(now),
+                         .departed = Millis(now),
+                         .handover = "carrier"};
+  BM_TRY(ledger::NewEvent e,
+         ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + unit, leg)));
   ledger::Submission all;
   all.push_back(std::move(e));
-  ledger::UnitVisit visit{.id = FormatUuid(NewUuid(now, s_.rng)), .site = from->site, .unit = unit, .steps = {},
-                          .report = std::nullopt, .result = "good", .station = step.station, .sessions = {},
-                          .read_backs = {}, .reason = std::nullopt, .chip = std::nullopt};
-  if (auto it = s_.sessions.find(step.station); it != s_.sessions.end()) visit.sessions.push_back(it->second);
-  visit.steps.push_back({.at = Millis(now), .ms = 0, .step = std::string(vocab::ToText(step.kind)),
-                         .proof = "station-log", .outcome = "done", .detail = "to " + leg.to});
-  BM_TRY(ledger::NewEvent v, ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + unit, visit)));
+  ledger::UnitVisit visit{.id = FormatUuid(NewUuid(now, s_.rng)),
+                          .site = from->site,
+                          .unit = unit,
+                          .steps = {},
+                          .report = std::nullopt,
+                          .result = "good",
+                          .station = step.station,
+                          .sessions = {},
+                          .read_backs = {},
+                          .reason = std::nullopt,
+                          .chip = std::nullopt};
+  if (auto it = s_.sessions.find(step.station); it != s_.sessions.end())
+    visit.sessions.push_back(it->second);
+  visit.steps.push_back({.at = Millis(now),
+                         .ms = 0,
+                         .step = std::string(vocab::ToText(step.kind)),
+                         .proof = "station-log",
+                         .outcome = "done",
+                         .detail = "to " + leg.to});
+  BM_TRY(ledger::NewEvent v,
+         ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + unit, visit)));
   all.push_back(std::move(v));
   BM_CHECK(s_.log.Append(std::move(all)));
   return {};
@@ -116,9 +142,13 @@ Status LineRun::Scrap(const std::string& unit, const std::string& reason) {
   BM_TRY(std::vector<ledger::IdentityRow> rows, s_.log.registry().IdentitiesOf(unit));
   for (const ledger::IdentityRow& row : rows) {
     if (!ledger::IsLive(row.state)) continue;
-    ledger::IdentityState body{.slot = row.slot, .unit = unit, .state = "revoked", .reason = "unit scrapped",
+    ledger::IdentityState body{.slot = row.slot,
+                               .unit = unit,
+                               .state = "revoked",
+                               .reason = "unit scrapped",
                                .serial = row.serial};
-    BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + unit, body)));
+    BM_TRY(ledger::NewEvent e,
+           ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + unit, body)));
     all.push_back(std::move(e));
   }
   BM_CHECK(AppendState(all, unit, "scrapped", reason));
@@ -129,10 +159,19 @@ Status LineRun::Scrap(const std::string& unit, const std::string& reason) {
 Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, bool last) {
   std::string unit = UnitOf(serial);
   const plan::Station* station = s_.plan.FindStation(v.station);
-  ledger::UnitVisit body{.id = FormatUuid(NewUuid(s_.clock.Now(), s_.rng)), .site = station->site, .unit = unit,
-                         .steps = {}, .report = std::nullopt, .result = "good", .station = v.station, .sessions = {},
-                         .read_backs = {}, .reason = std::nullopt, .chip = std::nullopt};
-  if (auto it = s_.sessions.find(v.station); it != s_.sessions.end()) body.sessions.push_back(it->second);
+  ledger::UnitVisit body{.id = FormatUuid(NewUuid(s_.clock.Now(), s_.rng)),
+                         .site = station->site,
+                         .unit = unit,
+                         .steps = {},
+                         .report = std::nullopt,
+                         .result = "good",
+                         .station = v.station,
+                         .sessions = {},
+                         .read_backs = {},
+                         .reason = std::nullopt,
+                         .chip = std::nullopt};
+  if (auto it = s_.sessions.find(v.station); it != s_.sessions.end())
+    body.sessions.push_back(it->second);
   std::string names;
   for (const plan::Step* step : v.steps) {
     names += (names.empty() ? "" : " ") + std::string(vocab::ToText(step->kind));
@@ -140,45 +179,62 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
   ledger::EventContext context = s_.context;
   context.station = v.station;
   s_.desk.context().station = v.station;
-  BM_CHECK(s_.log.Append(ledger::MakeEvent(context, s_.clock.Now(), "unit:" + unit,
-                                           ledger::UnitIntent{.step = names, .unit = unit, .visit = body.id})));
+  BM_CHECK(s_.log.Append(
+      ledger::MakeEvent(context, s_.clock.Now(), "unit:" + unit,
+                        ledger::UnitIntent{.step = names, .unit = unit, .visit = body.id})));
 
   UnitResult result{.serial = serial, .lamp = UnitResult::Lamp::kGood, .why = ""};
   std::string reached;
   auto work = [&]() -> Status {
     BM_TRY(Fixture fixture, s_.place(serial));
     if (s_.plan.board && fixture.board().name != plan::ToText(*s_.plan.board)) {
-      return Refused("line.board", fmt::format("the board on the fixture is {}, the plan's is {}", fixture.board().name,
-                                               plan::ToText(*s_.plan.board)),
+      return Refused("line.board",
+                     fmt::format("the board on the fixture is {}, the plan's is {}",
+                                 fixture.board().name, plan::ToText(*s_.plan.board)),
                      "check which product is on this line");
     }
     for (const plan::Step* step : v.steps) {
       reached = vocab::ToText(step->kind);
-      StepContext c{.device = fixture, .plan = s_.plan, .step = *step, .firmware = s_.firmware, .desk = s_.desk,
-                    .job = {.unit = unit, .serial = serial, .slot = "",
-                            .subject = fmt::format("O={},serialNumber={}", s_.plan.product.manufacturer, serial)},
-                    .station_place = "station " + v.station, .rng = s_.rng, .report = std::nullopt, .chip = ""};
+      StepContext c{.device = fixture,
+                    .plan = s_.plan,
+                    .step = *step,
+                    .firmware = s_.firmware,
+                    .desk = s_.desk,
+                    .job = {.unit = unit,
+                            .serial = serial,
+                            .slot = "",
+                            .subject = fmt::format("O={},serialNumber={}",
+                                                   s_.plan.product.manufacturer, serial)},
+                    .station_place = "station " + v.station,
+                    .rng = s_.rng,
+                    .report = std::nullopt,
+                    .chip = ""};
       Time began = s_.clock.Now();
       Result<method::Outcome> done = RunStep(c);
       Time ended = s_.clock.Now();
-      ledger::StepRecord record{.at = Millis(ended), .ms = (ended - began).count(), .step = reached,
-                                .proof = done ? done->proof : "none", .outcome = done ? "done" : "failed",
+      ledger::StepRecord record{.at = Millis(ended),
+                                .ms = (ended - began).count(),
+                                .step = reached,
+                                .proof = done ? done->proof : "none",
+                                .outcome = done ? "done" : "failed",
                                 .detail = done ? done->detail : done.error().message};
       body.steps.push_back(std::move(record));
       if (!c.chip.empty()) body.chip = c.chip;
       if (c.report) body.report = c.report;
       if (!done) return std::unexpected(done.error());
-      body.read_backs.insert(body.read_backs.end(), done->read_backs.begin(), done->read_backs.end());
+      body.read_backs.insert(body.read_backs.end(), done->read_backs.begin(),
+                             done->read_backs.end());
     }
     return {};
   };
   Status status = work();
   if (!status) {
     const Error& e = status.error();
-    bool ours = e.code.starts_with("ledger.") || e.code.starts_with("keystore.") || e.code.starts_with("desk.") ||
-                e.kind == ErrorKind::kInternal;
+    bool ours = e.code.starts_with("ledger.") || e.code.starts_with("keystore.") ||
+                e.code.starts_with("desk.") || e.kind == ErrorKind::kInternal;
     bool refused_issue = e.code == "ledger.key-seen" || e.code == "ledger.slot-live";
-    // What is wrong with our own house is not the unit's fault: it stays unfinished, and the line stops.
+    // What is wrong with our own house is not the unit's fault: it stays unfinished, and the line
+    // stops.
     if (ours && !refused_issue) return std::unexpected(e);
     result.lamp = IsTransient(e) ? UnitResult::Lamp::kRetry : UnitResult::Lamp::kScrap;
     result.why = fmt::format("{} at {}", e.message, reached);
@@ -186,11 +242,13 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
     body.reason = result.why;
   }
   ledger::Submission all;
-  BM_TRY(ledger::NewEvent visit_event, ledger::Prepare(ledger::MakeEvent(context, s_.clock.Now(), "unit:" + unit, body)));
+  BM_TRY(ledger::NewEvent visit_event,
+         ledger::Prepare(ledger::MakeEvent(context, s_.clock.Now(), "unit:" + unit, body)));
   all.push_back(std::move(visit_event));
   if (status) {
     for (const plan::Step* step : v.steps) {
-      if (step->kind == vocab::StepKind::kFirstStageLock) BM_CHECK(AppendState(all, unit, "locked", "first stage locked"));
+      if (step->kind == vocab::StepKind::kFirstStageLock)
+        BM_CHECK(AppendState(all, unit, "locked", "first stage locked"));
     }
     if (last) BM_CHECK(AppendState(all, unit, "packed", "all steps of the plan done"));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs units through the plan's steps, station by station. Every visit is journalled before it begins and
-// told in one event when it ends; a unit that was interrupted goes on with the visit it was in.
-// Leaves out starting the line's people and images (session.h, release.h). Not thread-safe.
+// Runs units through the plan's steps, station by station. Every visit is journalled before it
+// begins and told in one event when it ends; a unit that was interrupted goes on with the visit it
+// was in. Leaves out starting the line's people and images (session.h, release.h). Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -43,12 +43,14 @@ class LineRun {
  public:
   explicit LineRun(RunServices services);
 
-  // Unfinished lists the serial numbers of units begun and neither packed nor scrapped, oldest first.
+  // Unfinished lists the serial numbers of units begun and neither packed nor scrapped, oldest
+  // first.
   Result<std::vector<std::string>> Unfinished();
-  // NextSerial is the first of the plan's pattern or list that no unit has. Errors: line.serials-used-up.
+  // NextSerial is the first of the plan's pattern or list that no unit has. Errors:
+  // line.serials-used-up.
   Result<std::string> NextSerial();
-  // RunUnit brings one unit to its end. Errors are the line's own (ledger, disk); trouble with the unit
-  // ends in a lamp.
+  // RunUnit brings one unit to its end. Errors are the line's own (ledger, disk); trouble with the
+  // unit ends in a lamp.
   Result<UnitResult> RunUnit(const std::string& serial);
 
  private:
@@ -63,7 +65,8 @@ class LineRun {
   Result<UnitResult> RunVisit(const std::string& serial, const Visit& visit, bool last);
   Status Ship(const std::string& unit, const plan::Step& step);
   Status Scrap(const std::string& unit, const std::string& reason);
-  Status AppendState(ledger::Submission& out, const std::string& unit, const std::string& state, const std::string& reason);
+  Status AppendState(ledger::Submission& out, const std::string& unit, const std::string& state,
+                     const std::string& reason);
 
   RunServices s_;
   std::map<std::string, size_t> good_visits_;  // of units that were unfinished when this run began

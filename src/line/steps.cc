@@ -51,7 +51,8 @@ Status Expect(const std::vector<ledger::ReadBack>& all) {
 template <class T>
 Result<std::string> MustRefuse(const Result<T>& answer, std::string_view what) {
   if (answer) {
-    return Refused("step.refused-too-late", fmt::format("{} was accepted after it must be refused", what),
+    return Refused("step.refused-too-late",
+                   fmt::format("{} was accepted after it must be refused", what),
                    "scrap the unit: its lock does not hold");
   }
   const Error& e = answer.error();
@@ -61,7 +62,8 @@ Result<std::string> MustRefuse(const Result<T>& answer, std::string_view what) {
 
 Result<const Image*> ImageOf(const StepContext& c, std::string_view partition) {
   if (const Image* image = c.firmware.Find(partition)) return image;
-  return Refused("step.method", fmt::format("the plan has no stage for the step {}", Word(c.step.kind)),
+  return Refused("step.method",
+                 fmt::format("the plan has no stage for the step {}", Word(c.step.kind)),
                  "add the stage to the plan, or drop the step");
 }
 
@@ -72,8 +74,10 @@ Result<Outcome> WriteByPort(StepContext& c, const Image& image) {
   if (before != image.bytes) BM_CHECK(port->Install(p->offset, image.bytes));
   BM_TRY(Bytes after, port->Read(p->offset, static_cast<uint32_t>(image.bytes.size())));
   c.device.ReleasePort();
-  Outcome out{.proof = "read-back", .detail = "programmed with the processor held", .read_backs = {}};
-  out.read_backs.push_back(Compare("flash:" + image.partition, crypto::Sha256(after), image.digest));
+  Outcome out{
+      .proof = "read-back", .detail = "programmed with the processor held", .read_backs = {}};
+  out.read_backs.push_back(
+      Compare("flash:" + image.partition, crypto::Sha256(after), image.digest));
   BM_CHECK(Expect(out.read_backs));
   return out;
 }
@@ -86,8 +90,10 @@ Result<Outcome> WriteByConsole(StepContext& c, const Image& image) {
     BM_CHECK(console->FlashWrite(image.partition, 0, image.bytes));
   }
   BM_TRY(link::FlashDigest after, console->Digest(image.partition, 0, image.bytes.size()));
-  Outcome out{.proof = "read-back", .detail = "written by running code over the console", .read_backs = {}};
-  out.read_backs.push_back(Compare("flash:" + image.partition, AsDigest(after.sha256), image.digest));
+  Outcome out{
+      .proof = "read-back", .detail = "written by running code over the console", .read_backs = {}};
+  out.read_backs.push_back(
+      Compare("flash:" + image.partition, AsDigest(after.sha256), image.digest));
   BM_CHECK(Expect(out.read_backs));
   return out;
 }
@@ -95,7 +101,8 @@ Result<Outcome> WriteByConsole(StepContext& c, const Image& image) {
 Result<Outcome> WriteImage(StepContext& c, std::string_view partition, bool port_by_default) {
   BM_TRY(const Image* image, ImageOf(c, partition));
   if (c.device.board().Find(partition) == nullptr) {
-    return Refused("step.method", fmt::format("board {} has no partition {}", c.device.board().name, partition));
+    return Refused("step.method",
+                   fmt::format("board {} has no partition {}", c.device.board().name, partition));
   }
   bool port = c.step.via ? *c.step.via == vocab::Transfer::kMechanicallyInstalled : port_by_default;
   return port ? WriteByPort(c, *image) : WriteByConsole(c, *image);
@@ -108,10 +115,15 @@ Result<Outcome> BedOfNails(StepContext& c) {
   c.device.ReleasePort();
   c.chip = ToHex(info.uid);
   if (info.board != c.device.board().name || info.flash_size != c.device.board().flash_size) {
-    return Refused("step.self-test", fmt::format("the board on the fixture is {}, not {}", info.board, c.device.board().name),
-                   "check which product is on this line");
+    return Refused(
+        "step.self-test",
+        fmt::format("the board on the fixture is {}, not {}", info.board, c.device.board().name),
+        "check which product is on this line");
   }
-  return Outcome{.proof = "station-log", .detail = fmt::format("{} bytes of flash, {} fuse bytes", info.flash_size, fuses.size()), .read_backs = {}};
+  return Outcome{
+      .proof = "station-log",
+      .detail = fmt::format("{} bytes of flash, {} fuse bytes", info.flash_size, fuses.size()),
+      .read_backs = {}};
 }
 
 Result<Outcome> JtagTest(StepContext& c) {
@@ -125,8 +137,11 @@ Result<Outcome> JtagTest(StepContext& c) {
   BM_TRY(Bytes found, port->Read(scratch->offset, 256));
   BM_CHECK(port->Erase(scratch->offset, link::kEraseBlock));
   c.device.ReleasePort();
-  Outcome out{.proof = "read-back", .detail = "flash written, read back and erased over the port", .read_backs = {}};
-  if (found != pattern) return Refused("step.self-test", "the flash does not keep a pattern", "scrap the board");
+  Outcome out{.proof = "read-back",
+              .detail = "flash written, read back and erased over the port",
+              .read_backs = {}};
+  if (found != pattern)
+    return Refused("step.self-test", "the flash does not keep a pattern", "scrap the board");
   return out;
 }
 
@@ -136,19 +151,23 @@ Result<Outcome> SystemTest(StepContext& c) {
   c.chip = ToHex(hello.uid);
   BM_TRY(link::SelfTest test, console->RunSelfTest());
   if (!test.pass) {
-    return Refused("step.self-test", fmt::format("self-test failed: flash {}, fuses {}, random source {}",
-                                                 test.flash ? "pass" : "fail", test.fuses ? "pass" : "fail",
-                                                 test.rng.pass ? "pass" : "fail"),
+    return Refused("step.self-test",
+                   fmt::format("self-test failed: flash {}, fuses {}, random source {}",
+                               test.flash ? "pass" : "fail", test.fuses ? "pass" : "fail",
+                               test.rng.pass ? "pass" : "fail"),
                    "scrap the unit, or send it to rework before it is sealed");
   }
-  return Outcome{.proof = "station-log", .detail = fmt::format("self-test of {} passed", hello.running), .read_backs = {}};
+  return Outcome{.proof = "station-log",
+                 .detail = fmt::format("self-test of {} passed", hello.running),
+                 .read_backs = {}};
 }
 
 Result<Outcome> PrivateMemoryInit(StepContext& c) {
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   BM_TRY(bool fresh, console->InitialisePrivateMemory());
   BM_TRY(std::string serial, console->SetSerial(c.job.serial));
-  if (serial != c.job.serial) return Refused("step.read-back", "the device has another serial number: " + serial);
+  if (serial != c.job.serial)
+    return Refused("step.read-back", "the device has another serial number: " + serial);
   return Outcome{.proof = "read-back", .detail = fresh ? "made" : "was there", .read_backs = {}};
 }
 
@@ -164,7 +183,8 @@ Result<Outcome> BootAnchorWrite(StepContext& c) {
     c.rng.Fill(nonce);
     BM_TRY(link::ReportAnswer answer, console->Report(nonce));
     BM_TRY(link::DeviceReport report, link::DecodeReport(answer.bytes));
-    if (!report.locks.secure_boot) return Refused("step.lock", "the secure-boot fuse reads back unblown");
+    if (!report.locks.secure_boot)
+      return Refused("step.lock", "the secure-boot fuse reads back unblown");
     found = link::BootAnchorDigest(report.fuses);
   } else {
     BM_TRY(link::Programmer * port, c.device.Port());
@@ -172,10 +192,12 @@ Result<Outcome> BootAnchorWrite(StepContext& c) {
     BM_CHECK(port->BlowNamed("secure-boot"));
     BM_TRY(Bytes fuses, port->ReadFuses());
     c.device.ReleasePort();
-    if (!link::FuseIsBlown(fuses, "secure-boot")) return Refused("step.lock", "the secure-boot fuse reads back unblown");
+    if (!link::FuseIsBlown(fuses, "secure-boot"))
+      return Refused("step.lock", "the secure-boot fuse reads back unblown");
     found = link::BootAnchorDigest(fuses);
   }
-  Outcome out{.proof = "read-back", .detail = "digest and secure-boot fuses blown", .read_backs = {}};
+  Outcome out{
+      .proof = "read-back", .detail = "digest and secure-boot fuses blown", .read_backs = {}};
   out.read_backs.push_back(Compare("fuse:boot-anchor", found, meant));
   BM_CHECK(Expect(out.read_backs));
   return out;
@@ -183,7 +205,8 @@ Result<Outcome> BootAnchorWrite(StepContext& c) {
 
 Result<Outcome> AnchorsWrite(StepContext& c) {
   if (c.firmware.Find("store") == nullptr) {
-    return Outcome{.proof = "station-log", .detail = "all anchors are inside the images", .read_backs = {}};
+    return Outcome{
+        .proof = "station-log", .detail = "all anchors are inside the images", .read_backs = {}};
   }
   return WriteImage(c, "store", false);
 }
@@ -191,10 +214,13 @@ Result<Outcome> AnchorsWrite(StepContext& c) {
 Result<Outcome> IdentityProvision(StepContext& c) {
   Outcome out;
   for (const plan::IdentitySlot& slot : c.plan.identities) {
-    if (!c.step.slots.empty() && std::ranges::find(c.step.slots, slot.slot) == c.step.slots.end()) continue;
-    if (slot.method != vocab::Method::kAvocado || slot.transfer != vocab::Transfer::kMechanicallyTransferred) {
+    if (!c.step.slots.empty() && std::ranges::find(c.step.slots, slot.slot) == c.step.slots.end())
+      continue;
+    if (slot.method != vocab::Method::kAvocado ||
+        slot.transfer != vocab::Transfer::kMechanicallyTransferred) {
       return Refused("step.method",
-                     fmt::format("this release cannot provision {} by {} here", vocab::ToText(slot.slot), vocab::ToText(slot.method)),
+                     fmt::format("this release cannot provision {} by {} here",
+                                 vocab::ToText(slot.slot), vocab::ToText(slot.method)),
                      "use avocado, mechanically-transferred, or bamboo in a single-image-write");
     }
     BM_TRY(link::DeviceConsole * console, c.device.Console());
@@ -214,24 +240,27 @@ Result<Outcome> IdentityLock(StepContext& c) {
   for (const plan::IdentitySlot& slot : c.plan.identities) {
     if (slot.identity_lock != plan::Lock::kNone) by = slot.identity_lock;
   }
-  if (by == plan::Lock::kNone) return Outcome{.proof = "none", .detail = "the plan locks no identity", .read_backs = {}};
+  if (by == plan::Lock::kNone)
+    return Outcome{.proof = "none", .detail = "the plan locks no identity", .read_backs = {}};
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   BM_TRY(bool before, console->Lock("identity", std::string(ByWord(by))));
-  // A refusal proves the lock only when the lock is its reason: an image without factory commands refuses
-  // a new key anyway, so the lock itself is read back too.
+  // A refusal proves the lock only when the lock is its reason: an image without factory commands
+  // refuses a new key anyway, so the lock itself is read back too.
   BM_TRY(std::string refusal, MustRefuse(console->Generate("idevid", true), "a new identity key"));
   Bytes nonce(16);
   c.rng.Fill(nonce);
   BM_TRY(link::ReportAnswer answer, console->Report(nonce));
   BM_TRY(link::DeviceReport report, link::DecodeReport(answer.bytes));
   if (by == plan::Lock::kFuse ? !report.locks.identity_fuse : !report.locks.identity_software) {
-    return Refused("step.lock", "the identity lock reads back open", "scrap the unit: its lock does not hold");
+    return Refused("step.lock", "the identity lock reads back open",
+                   "scrap the unit: its lock does not hold");
   }
   for (const plan::IdentitySlot& slot : c.plan.identities) {
     c.job.slot = vocab::ToText(slot.slot);
     BM_TRY(std::optional<method::Certified> live, c.desk.Live(c.job.unit, c.job.slot));
     if (live && live->state == "installed") {
-      BM_CHECK(c.desk.SetState(c.job, live->certificate, "confirmed-locked", "the lock read back closed"));
+      BM_CHECK(c.desk.SetState(c.job, live->certificate, "confirmed-locked",
+                               "the lock read back closed"));
     }
   }
   return Outcome{.proof = refusal == "device.locked" ? "refusal" : "read-back",
@@ -252,15 +281,20 @@ Result<Outcome> FirstStageLock(StepContext& c) {
   const link::Partition* p = c.device.board().Find("first-stage");
   Result<Bytes> head = port->Read(p->offset, 16);
   Result<std::string> refusal =
-      head ? MustRefuse(port->Program(p->offset, *head), "writing the first stage") : MustRefuse(head, "the port");
+      head ? MustRefuse(port->Program(p->offset, *head), "writing the first stage")
+           : MustRefuse(head, "the port");
   c.device.ReleasePort();
   BM_TRY(std::string code, std::move(refusal));
-  return Outcome{.proof = "refusal", .detail = fmt::format("locked by {}; writing it is refused: {}", ByWord(first->lock), code), .read_backs = {}};
+  return Outcome{
+      .proof = "refusal",
+      .detail = fmt::format("locked by {}; writing it is refused: {}", ByWord(first->lock), code),
+      .read_backs = {}};
 }
 
 Result<std::string> PortRefuses(StepContext& c) {
   Result<link::Programmer*> port = c.device.Port();
-  Result<link::PortInfo> info = port ? (*port)->Info() : Result<link::PortInfo>(std::unexpected(port.error()));
+  Result<link::PortInfo> info =
+      port ? (*port)->Info() : Result<link::PortInfo>(std::unexpected(port.error()));
   c.device.ReleasePort();
   return MustRefuse(info, "the programmer's port");
 }
@@ -286,7 +320,10 @@ Result<Outcome> TestImageErase(StepContext& c) {
     return Refused("step.not-erased", "the factory test image still runs", "scrap the unit");
   }
   BM_TRY(std::string refusal, MustRefuse(console->InitialisePrivateMemory(), "a factory command"));
-  Outcome out{.proof = "read-back", .detail = fmt::format("blank flash read back; {} runs; factory commands refused: {}", hello.running, refusal), .read_backs = {}};
+  Outcome out{.proof = "read-back",
+              .detail = fmt::format("blank flash read back; {} runs; factory commands refused: {}",
+                                    hello.running, refusal),
+              .read_backs = {}};
   out.read_backs.push_back(Compare("flash:test-image", AsDigest(found), BlankDigest(p->size)));
   BM_CHECK(Expect(out.read_backs));
   return out;
@@ -300,9 +337,11 @@ Result<Outcome> BootTrial(StepContext& c) {
   for (const link::BootStage& s : boot) {
     if (!s.present) continue;
     if (!s.verified) {
-      return Refused("step.boot", fmt::format("{} did not start: {}", s.partition, s.text), "scrap the unit");
+      return Refused("step.boot", fmt::format("{} did not start: {}", s.partition, s.text),
+                     "scrap the unit");
     }
-    seen += fmt::format("{}{} verified by {} at level {}", seen.empty() ? "" : ", ", s.partition, s.anchor, s.level);
+    seen += fmt::format("{}{} verified by {} at level {}", seen.empty() ? "" : ", ", s.partition,
+                        s.anchor, s.level);
   }
   // One image with its last bit turned has to be refused by the same verifier on this very unit.
   constexpr size_t kLargestTrial = 12000;  // one request of the station protocol
@@ -315,7 +354,10 @@ Result<Outcome> BootTrial(StepContext& c) {
     BM_TRY(link::Trial good, console->Try(image.bytes, stage->anchor));
     BM_TRY(link::Trial changed, console->Try(bad, stage->anchor));
     if (!good.accepted || changed.accepted) {
-      return Refused("step.boot", fmt::format("the verifier says {} to the right {} and {} to a changed one", good.text, image.partition, changed.text), "scrap the unit");
+      return Refused("step.boot",
+                     fmt::format("the verifier says {} to the right {} and {} to a changed one",
+                                 good.text, image.partition, changed.text),
+                     "scrap the unit");
     }
     seen += fmt::format("; changed {} refused", image.partition);
   }
@@ -323,9 +365,11 @@ Result<Outcome> BootTrial(StepContext& c) {
 }
 
 // CheckReport takes the device's word only under its own identity key, over this station's nonce.
-Status CheckReport(StepContext& c, const link::ReportAnswer& answer, const link::DeviceReport& report, const Bytes& nonce) {
+Status CheckReport(StepContext& c, const link::ReportAnswer& answer,
+                   const link::DeviceReport& report, const Bytes& nonce) {
   auto bad = [&](std::string_view what) {
-    return Refused("step.report", fmt::format("{}: the device's report {}", c.job.unit, what), "scrap the unit: its answers are not its own");
+    return Refused("step.report", fmt::format("{}: the device's report {}", c.job.unit, what),
+                   "scrap the unit: its answers are not its own");
   };
   if (report.nonce != nonce) return bad("is not over this station's nonce");
   if (report.serial != c.job.serial) return bad("names another serial number");
@@ -351,8 +395,11 @@ Result<Outcome> ReadBackStep(StepContext& c) {
   BM_CHECK(CheckReport(c, answer, report, nonce));
   c.chip = ToHex(report.uid);
   c.report = answer.bytes;
-  Outcome out{.proof = answer.is_signed ? "signed-report" : "read-back", .detail = "fuses, flash and locks as the device reports them", .read_backs = {}};
-  out.read_backs.push_back(Compare("fuse:boot-anchor", link::BootAnchorDigest(report.fuses), c.firmware.boot_anchor()));
+  Outcome out{.proof = answer.is_signed ? "signed-report" : "read-back",
+              .detail = "fuses, flash and locks as the device reports them",
+              .read_backs = {}};
+  out.read_backs.push_back(
+      Compare("fuse:boot-anchor", link::BootAnchorDigest(report.fuses), c.firmware.boot_anchor()));
   for (const auto& [partition, digest] : report.digests) {
     const link::Partition* p = c.device.board().Find(partition);
     const Image* image = c.firmware.Find(partition);
@@ -360,7 +407,8 @@ Result<Outcome> ReadBackStep(StepContext& c) {
     if (partition == "test-image") {
       out.read_backs.push_back(Compare("flash:test-image", AsDigest(digest), BlankDigest(p->size)));
     } else if (image != nullptr) {
-      out.read_backs.push_back(Compare("flash:" + partition, AsDigest(digest), WholeDigest(image->bytes, p->size)));
+      out.read_backs.push_back(
+          Compare("flash:" + partition, AsDigest(digest), WholeDigest(image->bytes, p->size)));
     }
   }
   BM_CHECK(Expect(out.read_backs));
@@ -371,36 +419,52 @@ Result<Outcome> QualityControl(StepContext& c) {
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   BM_TRY(link::Hello hello, console->SayHello());
   BM_TRY(link::SelfTest test, console->RunSelfTest());
-  if (!test.pass) return Refused("step.self-test", "the self-test failed at quality control", "scrap the unit");
+  if (!test.pass)
+    return Refused("step.self-test", "the self-test failed at quality control", "scrap the unit");
   if (hello.serial != c.job.serial) {
-    return Refused("step.self-test", "the unit says it is " + hello.serial, "check the label against the chip");
+    return Refused("step.self-test", "the unit says it is " + hello.serial,
+                   "check the label against the chip");
   }
-  if (!hello.sealed) return Outcome{.proof = "station-log", .detail = "before tamper-proofing", .read_backs = {}};
-  BM_TRY(std::string rework, MustRefuse(console->FlashErase("application"), "rework of a sealed unit"));
+  if (!hello.sealed)
+    return Outcome{.proof = "station-log", .detail = "before tamper-proofing", .read_backs = {}};
+  BM_TRY(std::string rework,
+         MustRefuse(console->FlashErase("application"), "rework of a sealed unit"));
   BM_TRY(std::string nails, PortRefuses(c));
-  return Outcome{.proof = "refusal", .detail = fmt::format("after tamper-proofing; rework refused: {}, bed of nails: {}", rework, nails), .read_backs = {}};
+  return Outcome{.proof = "refusal",
+                 .detail = fmt::format(
+                     "after tamper-proofing; rework refused: {}, bed of nails: {}", rework, nails),
+                 .read_backs = {}};
 }
 
 Result<Outcome> TamperProof(StepContext& c) {
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   BM_CHECK(console->Blow("seal"));
-  BM_TRY(std::string rework, MustRefuse(console->FlashErase("application"), "rework of a sealed unit"));
+  BM_TRY(std::string rework,
+         MustRefuse(console->FlashErase("application"), "rework of a sealed unit"));
   BM_TRY(std::string nails, PortRefuses(c));
-  return Outcome{.proof = "refusal", .detail = fmt::format("sealed; rework refused: {}, bed of nails: {}", rework, nails), .read_backs = {}};
+  return Outcome{
+      .proof = "refusal",
+      .detail = fmt::format("sealed; rework refused: {}, bed of nails: {}", rework, nails),
+      .read_backs = {}};
 }
 
 Result<Outcome> SingleImageWrite(StepContext& c) {
   const plan::IdentitySlot* slot = nullptr;
   for (const plan::IdentitySlot& s : c.plan.identities) {
-    if (s.method == vocab::Method::kBamboo && (c.step.slots.empty() || std::ranges::find(c.step.slots, s.slot) != c.step.slots.end())) slot = &s;
+    if (s.method == vocab::Method::kBamboo &&
+        (c.step.slots.empty() || std::ranges::find(c.step.slots, s.slot) != c.step.slots.end()))
+      slot = &s;
   }
   if (slot == nullptr) {
-    return Refused("step.method", "a single-image-write needs a bamboo identity in the plan", "give a slot the method bamboo");
+    return Refused("step.method", "a single-image-write needs a bamboo identity in the plan",
+                   "give a slot the method bamboo");
   }
   c.job.slot = vocab::ToText(slot->slot);
   BM_TRY(std::optional<method::Certified> live, c.desk.Live(c.job.unit, c.job.slot));
   if (live && live->state != "issued") {
-    return Outcome{.proof = "station-log", .detail = "the image was written and read back in an earlier visit", .read_backs = {}};
+    return Outcome{.proof = "station-log",
+                   .detail = "the image was written and read back in an earlier visit",
+                   .read_backs = {}};
   }
   BM_TRY(link::Programmer * port, c.device.Port());
   BM_TRY(link::PortInfo info, port->Info());
@@ -414,11 +478,14 @@ Result<Outcome> SingleImageWrite(StepContext& c) {
     BM_TRY(SecretBytes flash, link::ComposeFlash(c.device.board(), parts));
     // Install erases, programs and compares every byte it reads back.
     BM_CHECK(port->Install(0, flash.Read(SecretAccess())));
-    Outcome out{.proof = "read-back", .detail = fmt::format("one write of {} bytes brought everything", flash.size()), .read_backs = {}};
+    Outcome out{.proof = "read-back",
+                .detail = fmt::format("one write of {} bytes brought everything", flash.size()),
+                .read_backs = {}};
     for (const Image& image : c.firmware.images()) {
       const link::Partition* p = c.device.board().Find(image.partition);
       BM_TRY(Bytes found, port->Read(p->offset, static_cast<uint32_t>(image.bytes.size())));
-      out.read_backs.push_back(Compare("flash:" + image.partition, crypto::Sha256(found), image.digest));
+      out.read_backs.push_back(
+          Compare("flash:" + image.partition, crypto::Sha256(found), image.digest));
     }
     BM_CHECK(Expect(out.read_backs));
     return out;
@@ -434,7 +501,8 @@ Result<Outcome> SingleImageWrite(StepContext& c) {
 }
 
 Result<Outcome> NotHere(StepContext& c) {
-  return Refused("step.method", fmt::format("the step {} is not for this line", Word(c.step.kind)), "see `birthmark explain step.method`");
+  return Refused("step.method", fmt::format("the step {} is not for this line", Word(c.step.kind)),
+                 "see `birthmark explain step.method`");
 }
 
 struct Entry {
@@ -442,7 +510,8 @@ struct Entry {
   Result<Outcome> (*run)(StepContext&);
 };
 
-// Each kind of step, in the order of the vocabulary. Ship is the line's own: no device is on a station.
+// Each kind of step, in the order of the vocabulary. Ship is the line's own: no device is on a
+// station.
 constexpr Entry kSteps[] = {
     {StepKind::kBedOfNailsTest, BedOfNails},
     {StepKind::kJtagTest, JtagTest},
@@ -455,9 +524,11 @@ constexpr Entry kSteps[] = {
     {StepKind::kIdentityProvision, IdentityProvision},
     {StepKind::kIdentityLock, IdentityLock},
     {StepKind::kTestImageErase, TestImageErase},
-    {StepKind::kSecondStageWrite, [](StepContext& c) { return WriteImage(c, "second-stage", false); }},
+    {StepKind::kSecondStageWrite,
+     [](StepContext& c) { return WriteImage(c, "second-stage", false); }},
     {StepKind::kTamInstall, NotHere},
-    {StepKind::kProductionImageWrite, [](StepContext& c) { return WriteImage(c, "application", false); }},
+    {StepKind::kProductionImageWrite,
+     [](StepContext& c) { return WriteImage(c, "application", false); }},
     {StepKind::kSingleImageWrite, SingleImageWrite},
     {StepKind::kFirstStageLock, FirstStageLock},
     {StepKind::kPortLock, PortLock},
@@ -468,7 +539,8 @@ constexpr Entry kSteps[] = {
     {StepKind::kRework, NotHere},
     {StepKind::kShip, NotHere},
 };
-static_assert(std::size(kSteps) == vocab::kStepCount, "every step of the vocabulary has exactly one entry");
+static_assert(std::size(kSteps) == vocab::kStepCount,
+              "every step of the vocabulary has exactly one entry");
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each step of draft section 2.1 does to a device, and what it can show for itself. Every step may be
-// repeated after an interruption: it looks at the device before it acts. Leaves out the order of steps
-// (plan) and visits (visit.h).
+// What each step of draft section 2.1 does to a device, and what it can show for itself. Every step
+// may be repeated after an interruption: it looks at the device before it acts. Leaves out the
+// order of steps (plan) and visits (visit.h).
 #pragma once
 
 #include "base/ids.h"
@@ -19,16 +19,16 @@ struct StepContext {
   const plan::Step& step;
   const Firmware& firmware;
   method::Desk& desk;
-  method::Job job;              // slot is filled in a slot at a time
-  std::string station_place;    // "station bench"
+  method::Job job;            // slot is filled in a slot at a time
+  std::string station_place;  // "station bench"
   Rng& rng;
   std::optional<Bytes> report;  // set by read-back: the device's signed report
   std::string chip;             // the chip's own identifier, hex, once known
 };
 
-// RunStep does one step. Errors: step.refused-too-late (the step must be refused by now and was not),
-// step.self-test, step.read-back, step.not-erased, step.boot, step.lock, step.report, step.method; those
-// of link and method. IsTransient tells which are worth another try.
+// RunStep does one step. Errors: step.refused-too-late (the step must be refused by now and was
+// not), step.self-test, step.read-back, step.not-erased, step.boot, step.lock, step.report,
+// step.method; those of link and method. IsTransient tells which are worth another try.
 Result<method::Outcome> RunStep(StepContext& c);
 
 // IsTransient is true for trouble on the line or a cut power; a device's own refusal is not.

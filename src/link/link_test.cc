@@ -285,7 +285,9 @@ TEST_F(Link, ADeviceEndsWithWhoeverStartedIt) {
 }
 
 TEST_F(Link, AWrongStateFolderIsRefusedWithTheDevicesWords) {
-  { Emulator e = Start(); }
+  {
+    Emulator e = Start();
+  }
   auto options = Options();
   options.uid_hex = "ff";
   auto other = Emulator::Start(options);

@@ -12,13 +12,14 @@ namespace {
 
 constexpr std::string_view kName = "avocado";
 
-// CheckRequest believes nothing in the request but its key, and that only when the device has signed
-// both the request and this station's challenge with it.
+// CheckRequest believes nothing in the request but its key, and that only when the device has
+// signed both the request and this station's challenge with it.
 Result<crypto::PublicKey> CheckRequest(const link::CsrAnswer& answer, ByteView challenge,
                                        const link::SlotInfo& slot, const Job& job) {
   BM_TRY(pki::Csr csr, pki::ReadCsr(answer.csr));
   if (!std::ranges::equal(csr.key.spki(), slot.public_key)) {
-    return Refused("avocado.other-key", job.unit + ": the request is not for the key the device said it made",
+    return Refused("avocado.other-key",
+                   job.unit + ": the request is not for the key the device said it made",
                    "check which device is on this station");
   }
   if (csr.subject.Find("serialNumber").value_or("") != job.serial) {
@@ -35,7 +36,8 @@ Result<crypto::PublicKey> CheckRequest(const link::CsrAnswer& answer, ByteView c
 
 }  // namespace
 
-Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const Job& job, Rng& rng) {
+Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const Job& job,
+                                 Rng& rng) {
   Bytes seed(48), challenge(32);
   rng.Fill(seed);
   rng.Fill(challenge);
@@ -49,12 +51,14 @@ Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const 
   }
   BM_TRY(link::CsrAnswer answer, device.Csr(job.slot, job.subject, challenge));
   BM_TRY(crypto::PublicKey key, CheckRequest(answer, challenge, slot, job));
-  BM_TRY(Certified certified,
-         desk.Issue({.job = job, .key = key, .method = std::string(kName), .proof = "csr-signature"}));
+  BM_TRY(
+      Certified certified,
+      desk.Issue({.job = job, .key = key, .method = std::string(kName), .proof = "csr-signature"}));
   BM_TRY(link::SlotInfo stored, device.PutCertificate(job.slot, certified.chain));
   BM_TRY(std::vector<Bytes> back, device.GetCertificate(job.slot));
   if (!stored.certificate || back != certified.chain) {
-    return Refused("avocado.read-back", job.unit + ": the device does not hold the certificate it was given",
+    return Refused("avocado.read-back",
+                   job.unit + ": the device does not hold the certificate it was given",
                    "retry the unit; scrap it if this comes back");
   }
   if (certified.state == "issued") {
@@ -62,7 +66,8 @@ Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const 
   }
   Outcome out{.proof = "read-back",
               .detail = fmt::format("key {} in the device, generation {}, rng health {}",
-                                    kept ? "found" : "made", slot.generation, health.pass ? "pass" : "fail"),
+                                    kept ? "found" : "made", slot.generation,
+                                    health.pass ? "pass" : "fail"),
               .read_backs = {}};
   out.read_backs.push_back({.what = "certificate:" + job.slot,
                             .equal = true,

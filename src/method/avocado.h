@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Avocado (draft 4.1.1.1): the device makes its key, the request comes out over a private interface to
-// running code and the certificate goes back the same way (mechanically-transferred).
+// Avocado (draft 4.1.1.1): the device makes its key, the request comes out over a private interface
+// to running code and the certificate goes back the same way (mechanically-transferred).
 #pragma once
 
 #include "base/ids.h"
@@ -9,11 +9,11 @@
 
 namespace birthmark::method {
 
-// ProvisionAvocado brings a slot to "key inside, certificate stored, read back". It may be called again
-// after any interruption: a key that is there is kept, a certificate that was issued is stored again.
-// Errors: avocado.other-key (the request is not for the slot's key), avocado.other-unit (the request
-// names another unit), avocado.proof (the device did not sign the station's challenge),
-// avocado.read-back; those of the link, of pki::ReadCsr and of the desk.
+// ProvisionAvocado brings a slot to "key inside, certificate stored, read back". It may be called
+// again after any interruption: a key that is there is kept, a certificate that was issued is
+// stored again. Errors: avocado.other-key (the request is not for the slot's key),
+// avocado.other-unit (the request names another unit), avocado.proof (the device did not sign the
+// station's challenge), avocado.read-back; those of the link, of pki::ReadCsr and of the desk.
 Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const Job& job, Rng& rng);
 
 }  // namespace birthmark::method

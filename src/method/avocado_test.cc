@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Avocado against a real birthmark-device process: who is refused, what a refusal leaves behind, and that
-// no interruption makes a second key or a second certificate.
+// Avocado against a real birthmark-device process: who is refused, what a refusal leaves behind,
+// and that no interruption makes a second key or a second certificate.
 #include "method/avocado.h"
 
 #include <gmock/gmock.h>
@@ -28,7 +28,8 @@ class Avocado : public testing::Test {
     auto port = link::Programmer::Connect(e.programmer());
     ASSERT_TRUE(port) << port.error().ToString();
     device::Firmware firmware = device::MakeFirmware();
-    ASSERT_TRUE(port->Install(link::FindBoard("bmc")->Find("test-image")->offset, firmware.test_image));
+    ASSERT_TRUE(
+        port->Install(link::FindBoard("bmc")->Find("test-image")->offset, firmware.test_image));
     ASSERT_TRUE(port->Reset());
     auto console = link::DeviceConsole::Open(e.console());
     ASSERT_TRUE(console) << console.error().ToString();
@@ -60,7 +61,8 @@ class Avocado : public testing::Test {
     return Start(folder_ / name, std::move(faults));
   }
   Result<Outcome> Provision(link::Emulator& e) {
-    BM_TRY(link::DeviceConsole console, link::DeviceConsole::Open(e.console(), {.timeout = std::chrono::milliseconds(400)}));
+    BM_TRY(link::DeviceConsole console,
+           link::DeviceConsole::Open(e.console(), {.timeout = std::chrono::milliseconds(400)}));
     return ProvisionAvocado(console, desk_, job_, rng_);
   }
   static link::SlotInfo SlotOf(link::Emulator& e) {
@@ -75,7 +77,9 @@ class Avocado : public testing::Test {
   test::TempDir folder_;
   TestDesk desk_;
   SystemRng rng_;
-  Job job_{.unit = "ridgeback-s1/BMC-0001", .serial = "BMC-0001", .slot = "idevid",
+  Job job_{.unit = "ridgeback-s1/BMC-0001",
+           .serial = "BMC-0001",
+           .slot = "idevid",
            .subject = "O=Acme,serialNumber=BMC-0001"};
 };
 test::TempDir* Avocado::made_ = nullptr;

@@ -19,7 +19,8 @@ Result<BambooKey> BambooKey::Make(Desk& desk, const Job& job, const std::string&
   }
   if (live) {
     // The private half was in the memory of a process that ended before it wrote the image.
-    BM_CHECK(desk.SetState(job, live->certificate, "void", "private key lost with the station's process"));
+    BM_CHECK(desk.SetState(job, live->certificate, "void",
+                           "private key lost with the station's process"));
   }
   BambooKey k;
   k.job_ = job;
@@ -45,7 +46,8 @@ SecretBytes BambooKey::FactoryRecord() const {
 }
 
 Status BambooKey::RecordLife(Desk& desk, const std::string& destroyed) {
-  ledger::KeyOutside life{.spki = spki_, .slot = job_.slot, .unit = job_.unit, .places = {}, .destroyed = destroyed};
+  ledger::KeyOutside life{
+      .spki = spki_, .slot = job_.slot, .unit = job_.unit, .places = {}, .destroyed = destroyed};
   life.places.push_back({.to = Millis(desk.Now()),
                          .from = Millis(made_),
                          .form = "plain memory",
@@ -56,7 +58,8 @@ Status BambooKey::RecordLife(Desk& desk, const std::string& destroyed) {
 Status BambooKey::Installed(Desk& desk) {
   scalar_.Clear();
   BM_CHECK(RecordLife(desk, "memory wiped after the read-back"));
-  return desk.SetState(job_, certified_.certificate, "installed", "image read back from the device");
+  return desk.SetState(job_, certified_.certificate, "installed",
+                       "image read back from the device");
 }
 
 Status BambooKey::Abandon(Desk& desk, const std::string& reason) {

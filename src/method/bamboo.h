@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bamboo (draft 4.1.1.2): the key is made outside, certified, and put into the device together with its
-// firmware in one write (mechanically-installed). How long it existed outside, where and in what form is
-// recorded. The key is only ever in this process's memory; the image that carries it is too.
+// Bamboo (draft 4.1.1.2): the key is made outside, certified, and put into the device together with
+// its firmware in one write (mechanically-installed). How long it existed outside, where and in
+// what form is recorded. The key is only ever in this process's memory; the image that carries it
+// is too.
 #pragma once
 
 #include "base/ids.h"
@@ -12,9 +13,9 @@ namespace birthmark::method {
 // BambooKey is one infrastructure-generated identity on its way into a device. Not thread-safe.
 class BambooKey {
  public:
-  // Make voids an identity whose key was lost with an earlier process, makes a key and has it certified.
-  // `place` says where this process is: "station flash-1". Errors: bamboo.installed (the slot's identity
-  // is already in a device); those of the desk.
+  // Make voids an identity whose key was lost with an earlier process, makes a key and has it
+  // certified. `place` says where this process is: "station flash-1". Errors: bamboo.installed (the
+  // slot's identity is already in a device); those of the desk.
   static Result<BambooKey> Make(Desk& desk, const Job& job, const std::string& place);
 
   // FactoryRecord is the content of the factory-data partition with the private key in it

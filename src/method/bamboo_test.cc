@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bamboo: what the record carries, and what becomes of a key and its identity in every way this can end.
+// Bamboo: what the record carries, and what becomes of a key and its identity in every way this can
+// end.
 #include "method/bamboo.h"
 
 #include <gmock/gmock.h>
@@ -30,7 +31,8 @@ class Bamboo : public testing::Test {
     return std::move(*key);
   }
   TestDesk desk_;
-  Job job_{.unit = "lumo-a19/LUMO-000001", .serial = "LUMO-000001", .slot = "idevid", .subject = ""};
+  Job job_{
+      .unit = "lumo-a19/LUMO-000001", .serial = "LUMO-000001", .slot = "idevid", .subject = ""};
 };
 
 TEST_F(Bamboo, AnInstalledIdentityIsRefused) {
@@ -49,7 +51,9 @@ TEST_F(Bamboo, ADeskThatRefusesGivesNoKey) {
 }
 
 TEST_F(Bamboo, AKeyLostWithAnEarlierProcessIsVoidedBeforeTheNext) {
-  { BambooKey lost = MustMake(); }
+  {
+    BambooKey lost = MustMake();
+  }
   BambooKey key = MustMake();
   ASSERT_EQ(desk_.issued.size(), 2u);
   EXPECT_EQ(desk_.issued[0].certified.state, "void");
@@ -74,9 +78,11 @@ TEST_F(Bamboo, TheRecordCarriesTheKeyOfTheCertificateAndItsChain) {
   ASSERT_EQ(slots->size(), 1u);
   const cbor::Value& slot = slots->front();
   EXPECT_EQ(*slot.Find("slot")->AsText(), "idevid");
-  auto signer = crypto::SoftwareSigner::FromP256Scalar(SecretBytes::Take(Bytes(*slot.Find("key")->AsBytes())));
+  auto signer = crypto::SoftwareSigner::FromP256Scalar(
+      SecretBytes::Take(Bytes(*slot.Find("key")->AsBytes())));
   ASSERT_TRUE(signer) << signer.error().ToString();
-  EXPECT_EQ((*signer)->public_key().spki_digest(), key.certified().certificate.public_key()->spki_digest());
+  EXPECT_EQ((*signer)->public_key().spki_digest(),
+            key.certified().certificate.public_key()->spki_digest());
   const auto* chain = slot.Find("chain")->AsArray();
   ASSERT_EQ(chain->size(), key.certified().chain.size());
   EXPECT_EQ(*chain->front().AsBytes(), key.certified().chain.front());

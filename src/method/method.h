@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the methods of draft section 4.1.1 share: the job they are given and the desk that certifies.
-// A method knows how a key comes into a device; it knows neither the plan nor the order of steps.
+// What the methods of draft section 4.1.1 share: the job they are given and the desk that
+// certifies. A method knows how a key comes into a device; it knows neither the plan nor the order
+// of steps.
 #pragma once
 
 #include <optional>
@@ -27,8 +28,8 @@ struct Job {
 struct Order {
   Job job;
   crypto::PublicKey key;
-  std::string method;   // vocab name
-  std::string proof;    // of possession: "csr-signature", "made-by-us"
+  std::string method;  // vocab name
+  std::string proof;   // of possession: "csr-signature", "made-by-us"
 };
 
 // Certified is a certificate whose event is committed.
@@ -44,19 +45,21 @@ class Desk {
  public:
   virtual ~Desk() = default;
   // Issue certifies a key for a slot; the same key again gets the same certificate.
-  // Errors: desk.no-authority, ledger.key-seen, ledger.slot-live, and those of the ledger and the signer.
+  // Errors: desk.no-authority, ledger.key-seen, ledger.slot-live, and those of the ledger and the
+  // signer.
   virtual Result<Certified> Issue(const Order& order) = 0;
   // Live is the live identity of a slot, if it has one.
-  virtual Result<std::optional<Certified>> Live(const std::string& unit, const std::string& slot) = 0;
-  virtual Status SetState(const Job& job, const crypto::Certificate& certificate, const std::string& state,
-                          const std::string& reason) = 0;
+  virtual Result<std::optional<Certified>> Live(const std::string& unit,
+                                                const std::string& slot) = 0;
+  virtual Status SetState(const Job& job, const crypto::Certificate& certificate,
+                          const std::string& state, const std::string& reason) = 0;
   virtual Status Record(const std::string& subject, const ledger::KeyOutside& body) = 0;
   virtual Time Now() const = 0;
 };
 
 // Outcome is what a step can show for itself.
 struct Outcome {
-  std::string proof = "none";   // StepRecord::proof
+  std::string proof = "none";  // StepRecord::proof
   std::string detail;
   std::vector<ledger::ReadBack> read_backs;
 };

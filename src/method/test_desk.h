@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A desk for tests: real certificates from a throw-away root, the memory of it in vectors. Leaves out the
-// ledger and the plan. One thread.
+// A desk for tests: real certificates from a throw-away root, the memory of it in vectors. Leaves
+// out the ledger and the plan. One thread.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ class TestDesk : public Desk {
   Result<Certified> Issue(const Order& order) override {
     if (refusal) return std::unexpected(*refusal);
     for (const Row& r : issued) {
-      if (r.job.unit == order.job.unit && r.job.slot == order.job.slot && ledger::IsLive(r.certified.state) &&
-          r.key.spki_digest() == order.key.spki_digest()) {
+      if (r.job.unit == order.job.unit && r.job.slot == order.job.slot &&
+          ledger::IsLive(r.certified.state) && r.key.spki_digest() == order.key.spki_digest()) {
         Certified again = r.certified;
         again.existed = true;
         return again;
@@ -40,14 +40,18 @@ class TestDesk : public Desk {
   }
   Result<std::optional<Certified>> Live(const std::string& unit, const std::string& slot) override {
     for (const Row& r : issued) {
-      if (r.job.unit == unit && r.job.slot == slot && ledger::IsLive(r.certified.state)) return r.certified;
+      if (r.job.unit == unit && r.job.slot == slot && ledger::IsLive(r.certified.state))
+        return r.certified;
     }
     return std::nullopt;
   }
   Status SetState(const Job& job, const crypto::Certificate& certificate, const std::string& state,
                   const std::string& reason) override {
-    auto row = std::ranges::find_if(issued, [&](const Row& r) { return r.certified.certificate.digest() == certificate.digest(); });
-    if (row == issued.end()) return Refused("ledger.identity-unknown", job.unit + ": no such identity");
+    auto row = std::ranges::find_if(issued, [&](const Row& r) {
+      return r.certified.certificate.digest() == certificate.digest();
+    });
+    if (row == issued.end())
+      return Refused("ledger.identity-unknown", job.unit + ": no such identity");
     row->certified.state = state;
     states.push_back(state);
     reasons.push_back(reason);
@@ -60,12 +64,13 @@ class TestDesk : public Desk {
   Time Now() const override { return clock.Now(); }
 
   size_t LiveCount() const {
-    return static_cast<size_t>(std::ranges::count_if(issued, [](const Row& r) { return ledger::IsLive(r.certified.state); }));
+    return static_cast<size_t>(std::ranges::count_if(
+        issued, [](const Row& r) { return ledger::IsLive(r.certified.state); }));
   }
 
   ManualClock clock{TimeFromMillis(1'800'000'000'000)};
-  std::optional<Error> refusal;                       // what Issue answers, when set
-  std::optional<crypto::PublicKey> certify_instead;   // a desk that mixes keys up
+  std::optional<Error> refusal;                      // what Issue answers, when set
+  std::optional<crypto::PublicKey> certify_instead;  // a desk that mixes keys up
   std::vector<Order> orders;
   std::vector<Row> issued;
   std::vector<std::string> states, reasons;
@@ -78,17 +83,30 @@ class TestDesk : public Desk {
       BM_TRY(pki::Stamp stamp, serials_.Next());
       BM_TRY(pki::Name name, pki::Name::Make({{"CN", "Test Root"}}));
       BM_TRY(root_, pki::SelfSign(*root_key_, pki::RootProfile(), pki::RehearsalMarks(), stamp,
-                                  {.subject = name, .key = root_key_->public_key(), .not_after = std::nullopt,
-                                   .path_len = 0, .hardware = std::nullopt, .masa_url = "", .mud_url = "",
-                                   .dns_names = {}, .crl_urls = {}}));
+                                  {.subject = name,
+                                   .key = root_key_->public_key(),
+                                   .not_after = std::nullopt,
+                                   .path_len = 0,
+                                   .hardware = std::nullopt,
+                                   .masa_url = "",
+                                   .mud_url = "",
+                                   .dns_names = {},
+                                   .crl_urls = {}}));
     }
     BM_TRY(pki::Issuer issuer, pki::Issuer::Make(*root_, *root_key_));
     BM_TRY(pki::Stamp stamp, serials_.Next());
     BM_TRY(pki::Name name, pki::Name::Make({{"O", "Acme"}, {"serialNumber", job.serial}}));
-    return pki::Issue(issuer, pki::IDevIdProfile(), pki::RehearsalMarks(), stamp,
-                      {.subject = name, .key = key, .not_after = std::nullopt, .path_len = std::nullopt,
-                       .hardware = pki::HardwareModule{"1.3.6.1.4.1.32473.1.1", ToBytes(job.serial)},
-                       .masa_url = "", .mud_url = "", .dns_names = {}, .crl_urls = {}});
+    return pki::Issue(
+        issuer, pki::IDevIdProfile(), pki::RehearsalMarks(), stamp,
+        {.subject = name,
+         .key = key,
+         .not_after = std::nullopt,
+         .path_len = std::nullopt,
+         .hardware = pki::HardwareModule{"1.3.6.1.4.1.32473.1.1", ToBytes(job.serial)},
+         .masa_url = "",
+         .mud_url = "",
+         .dns_names = {},
+         .crl_urls = {}});
   }
 
   SystemRng rng_;

@@ -172,10 +172,7 @@ TEST(Issue, RefusesWhatTheProfileDoesNotAllow) {
   EXPECT_EQ(code(device, [](Contents& c) { c.crl_urls = {"https://a/c"}; }), "pki.url");
   EXPECT_EQ(code(device, [](Contents& c) { c.not_after = test::kNow; }), "pki.validity");
   EXPECT_EQ(code(person, [](Contents& c) { c.masa_url = "m"; }), "pki.profile");
-  EXPECT_EQ(code(person,
-                 [](Contents& c) {
-                   c.hardware = HardwareModule{"1.2.3", {1}};
-                 }),
+  EXPECT_EQ(code(person, [](Contents& c) { c.hardware = HardwareModule{"1.2.3", {1}}; }),
             "pki.profile");
   EXPECT_EQ(code(TlsServerProfile(), [](Contents& c) { c.dns_names.clear(); }), "pki.profile");
   EXPECT_EQ(code(TlsServerProfile(), [](Contents& c) { c.dns_names = {"A b"}; }), "pki.dns-name");

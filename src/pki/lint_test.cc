@@ -234,9 +234,7 @@ TEST(Lint, Urls) {
 }
 
 TEST(Lint, CriticalExtensionNobodyKnows) {
-  EXPECT_EQ(With([](Device& d) {
-              d.raw.extensions.push_back({"1.2.3", true, {5, 0}});
-            }),
+  EXPECT_EQ(With([](Device& d) { d.raw.extensions.push_back({"1.2.3", true, {5, 0}}); }),
             Set{"pki.critical-unknown"});
   EXPECT_EQ(With([](Device& d) { d.raw.extensions.push_back({"1.2.3", false, {5, 0}}); }), Set{});
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The taxonomy as types: an enum a group of words, generated from table.inc, and the look-ups
-// between words, enums, permanent ids and the names each revision of the draft uses. Leaves out what
-// the words mean for a product (plan) and how questions are evaluated (answer). Const data;
+// between words, enums, permanent ids and the names each revision of the draft uses. Leaves out
+// what the words mean for a product (plan) and how questions are evaluated (answer). Const data;
 // thread-safe.
 #pragma once
 
@@ -107,8 +107,23 @@ inline constexpr size_t kStepCount = 0
 
 // Group is a section of the table.
 enum class Group {
-  kTerm, kBirth, kMethod, kTransfer, kAnchor, kAspect, kIdentity, kQuestion, kSource, kProtection,
-  kFact, kStep, kStage, kStore, kState, kBasis, kAlgorithm,
+  kTerm,
+  kBirth,
+  kMethod,
+  kTransfer,
+  kAnchor,
+  kAspect,
+  kIdentity,
+  kQuestion,
+  kSource,
+  kProtection,
+  kFact,
+  kStep,
+  kStage,
+  kStore,
+  kState,
+  kBasis,
+  kAlgorithm,
 };
 inline constexpr size_t kGroupCount = static_cast<size_t>(Group::kAlgorithm) + 1;
 // GroupTitle is the heading of a group in the documentation: "Methods".
@@ -136,10 +151,10 @@ enum class ValueType {
   kCountOrNone,     // whole number >= 0, or "none"
   kDurationOrNone,  // ISO 8601 duration, or "none"
   kBoolean,
-  kNames,           // set of texts, sorted
-  kGap,             // map, FieldsOf(kGap)
-  kStorage,         // map, FieldsOf(kStorage)
-  kLifespan,        // map, FieldsOf(kLifespan)
+  kNames,     // set of texts, sorted
+  kGap,       // map, FieldsOf(kGap)
+  kStorage,   // map, FieldsOf(kStorage)
+  kLifespan,  // map, FieldsOf(kLifespan)
 };
 // ToText gives "location", "count-or-none"…
 std::string_view ToText(ValueType t);
@@ -155,10 +170,10 @@ std::string_view ToText(Secrecy s);
 // Row is one row of the table.
 struct Row {
   Group group;
-  uint16_t id;             // permanent
-  std::string_view name;   // permanent: what is stored, signed and typed
-  std::string_view in02;   // as revision -02 writes it; empty: not there
-  std::string_view in15;   // as revision -15 writes it; empty: not there
+  uint16_t id;               // permanent
+  std::string_view name;     // permanent: what is stored, signed and typed
+  std::string_view in02;     // as revision -02 writes it; empty: not there
+  std::string_view in15;     // as revision -15 writes it; empty: not there
   std::string_view section;  // of -02; "slides" or "ours" where it is not in the draft
   std::string_view summary;  // one sentence of ours
   // The rest for questions alone.
@@ -185,23 +200,40 @@ std::vector<const Row*> FindName(std::string_view name);
 
 template <class E>
 inline constexpr std::optional<Group> kGroupOf = std::nullopt;
-template <> inline constexpr std::optional<Group> kGroupOf<Term> = Group::kTerm;
-template <> inline constexpr std::optional<Group> kGroupOf<Birth> = Group::kBirth;
-template <> inline constexpr std::optional<Group> kGroupOf<Method> = Group::kMethod;
-template <> inline constexpr std::optional<Group> kGroupOf<Transfer> = Group::kTransfer;
-template <> inline constexpr std::optional<Group> kGroupOf<AnchorKind> = Group::kAnchor;
-template <> inline constexpr std::optional<Group> kGroupOf<Aspect> = Group::kAspect;
-template <> inline constexpr std::optional<Group> kGroupOf<Identity> = Group::kIdentity;
-template <> inline constexpr std::optional<Group> kGroupOf<Question> = Group::kQuestion;
-template <> inline constexpr std::optional<Group> kGroupOf<KeySource> = Group::kSource;
-template <> inline constexpr std::optional<Group> kGroupOf<KeyProtection> = Group::kProtection;
-template <> inline constexpr std::optional<Group> kGroupOf<KeyFact> = Group::kFact;
-template <> inline constexpr std::optional<Group> kGroupOf<StepKind> = Group::kStep;
-template <> inline constexpr std::optional<Group> kGroupOf<StageKind> = Group::kStage;
-template <> inline constexpr std::optional<Group> kGroupOf<StoreKind> = Group::kStore;
-template <> inline constexpr std::optional<Group> kGroupOf<AnswerState> = Group::kState;
-template <> inline constexpr std::optional<Group> kGroupOf<Basis> = Group::kBasis;
-template <> inline constexpr std::optional<Group> kGroupOf<Algorithm> = Group::kAlgorithm;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Term> = Group::kTerm;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Birth> = Group::kBirth;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Method> = Group::kMethod;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Transfer> = Group::kTransfer;
+template <>
+inline constexpr std::optional<Group> kGroupOf<AnchorKind> = Group::kAnchor;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Aspect> = Group::kAspect;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Identity> = Group::kIdentity;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Question> = Group::kQuestion;
+template <>
+inline constexpr std::optional<Group> kGroupOf<KeySource> = Group::kSource;
+template <>
+inline constexpr std::optional<Group> kGroupOf<KeyProtection> = Group::kProtection;
+template <>
+inline constexpr std::optional<Group> kGroupOf<KeyFact> = Group::kFact;
+template <>
+inline constexpr std::optional<Group> kGroupOf<StepKind> = Group::kStep;
+template <>
+inline constexpr std::optional<Group> kGroupOf<StageKind> = Group::kStage;
+template <>
+inline constexpr std::optional<Group> kGroupOf<StoreKind> = Group::kStore;
+template <>
+inline constexpr std::optional<Group> kGroupOf<AnswerState> = Group::kState;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Basis> = Group::kBasis;
+template <>
+inline constexpr std::optional<Group> kGroupOf<Algorithm> = Group::kAlgorithm;
 
 // Word is any enum of the table.
 template <class E>

@@ -23,7 +23,8 @@ crypto::Certificate MakeCert(SoftwareSigner& key, const char* name, SoftwareSign
   X509_gmtime_adj(X509_getm_notBefore(x.get()), -3600);
   X509_gmtime_adj(X509_getm_notAfter(x.get()), 3600);
   auto add = [](X509_NAME* to, const char* cn) {
-    X509_NAME_add_entry_by_txt(to, "CN", MBSTRING_UTF8, reinterpret_cast<const uint8_t*>(cn), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(to, "CN", MBSTRING_UTF8, reinterpret_cast<const uint8_t*>(cn), -1,
+                               -1, 0);
   };
   add(X509_get_subject_name(x.get()), name);
   add(X509_get_issuer_name(x.get()), issuer_name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads Wycheproof files for tests: calls back with each group and test, returns how many there were.
+// Reads Wycheproof files for tests: calls back with each group and test, returns how many there
+// were.
 #pragma once
 
 #include <fstream>

@@ -56,7 +56,8 @@ Result<T> DecodeExactly(ByteView file, std::string_view what) {
   if (file.size() > kMaxKeyFile) return Corrupt(what, "larger than any such file");
   auto f = cbor::FromCbor<T>(file, {.depth = 4, .items = 64});
   if (!f) return Corrupt(what, f.error().message);
-  if (cbor::ToCbor(*f) != Bytes(file.begin(), file.end())) return Corrupt(what, "holds unknown fields");
+  if (cbor::ToCbor(*f) != Bytes(file.begin(), file.end()))
+    return Corrupt(what, "holds unknown fields");
   return f;
 }
 
@@ -88,8 +89,8 @@ Result<SecretBytes> OpenStoreKey(ByteView file, const SecretBytes& passphrase) {
   return key;
 }
 
-Result<Bytes> SealKey(const SecretBytes& store_key, std::string_view id, const crypto::PublicKey& pub,
-                      const SecretBytes& pkcs8) {
+Result<Bytes> SealKey(const SecretBytes& store_key, std::string_view id,
+                      const crypto::PublicKey& pub, const SecretBytes& pkcs8) {
   KeyFile f;
   f.id = id;
   f.spki.assign(pub.spki().begin(), pub.spki().end());
@@ -105,13 +106,15 @@ Result<KeyFile> ReadKeyFile(ByteView file, std::string_view id) {
   if (f.format != kKeyFormat) return Corrupt(what, "not a format of this version");
   if (f.id != id) return Corrupt(what, "the file belongs to another name");
   auto pub = crypto::PublicKey::FromSpki(f.spki);
-  if (!pub || pub->algorithm() != f.algorithm) return Corrupt(what, "its public key does not fit it");
+  if (!pub || pub->algorithm() != f.algorithm)
+    return Corrupt(what, "its public key does not fit it");
   return f;
 }
 
 Result<SecretBytes> OpenKey(const SecretBytes& store_key, const KeyFile& file) {
   auto pkcs8 = crypto::Open(store_key, file.box, Bound(file));
-  if (!pkcs8) return Corrupt(fmt::format("key \"{}\"", file.id), "changed, or sealed for another store");
+  if (!pkcs8)
+    return Corrupt(fmt::format("key \"{}\"", file.id), "changed, or sealed for another store");
   return pkcs8;
 }
 

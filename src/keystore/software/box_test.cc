@@ -60,7 +60,8 @@ TEST(Box, FileCannotChooseItsCost) {
   EXPECT_EQ(CodeOf(Rewrite(file, "n", cbor::Value(uint64_t{1} << 40))), "keystore.corrupt");
   EXPECT_EQ(CodeOf(Rewrite(file, "r", cbor::Value(1))), "keystore.corrupt");
   EXPECT_EQ(CodeOf(Rewrite(file, "p", cbor::Value(1000))), "keystore.corrupt");
-  EXPECT_EQ(CodeOf(Rewrite(file, "format", cbor::Value("birthmark-store-key-2"))), "keystore.corrupt");
+  EXPECT_EQ(CodeOf(Rewrite(file, "format", cbor::Value("birthmark-store-key-2"))),
+            "keystore.corrupt");
   // Within the limits but not what was sealed: the cost is bound to the box.
   EXPECT_EQ(CodeOf(Rewrite(file, "n", cbor::Value(1 << 16))), "keystore.passphrase");
 }

@@ -23,12 +23,12 @@ constexpr std::string_view kSealedName = "store.sealed", kSuffix = ".key";
 Status Overwrite(const fs::path& path) {
   int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return std::unexpected(FromErrno("file.write", path.string(), errno));
-  struct stat st {};
+  struct stat st{};
   int err = fstat(fd, &st) == 0 ? 0 : errno;
   const Bytes zeros(4096);
   for (off_t at = 0; err == 0 && at < st.st_size;) {
-    ssize_t n = pwrite(fd, zeros.data(),
-                       std::min(zeros.size(), static_cast<size_t>(st.st_size - at)), at);
+    ssize_t n =
+        pwrite(fd, zeros.data(), std::min(zeros.size(), static_cast<size_t>(st.st_size - at)), at);
     if (n < 0 && errno != EINTR) err = errno;
     if (n > 0) at += n;
   }
@@ -134,7 +134,8 @@ Result<std::unique_ptr<crypto::Signer>> SoftwareKeyStore::Open(std::string_view 
   auto signer = crypto::SoftwareSigner::FromPkcs8(pkcs8);
   ByteView spki = signer ? (*signer)->public_key().spki() : ByteView();
   if (!std::equal(spki.begin(), spki.end(), file.spki.begin(), file.spki.end())) {
-    return Refused("keystore.corrupt", fmt::format("key \"{}\": its box holds another key", key_id));
+    return Refused("keystore.corrupt",
+                   fmt::format("key \"{}\": its box holds another key", key_id));
   }
   return signer;
 }
@@ -163,7 +164,8 @@ Status SoftwareKeyStore::Destroy(std::string_view key_id) {
     return Refused("keystore.missing", fmt::format("there is no key \"{}\" in {}", key_id, uri()));
   }
   BM_CHECK(Overwrite(path));
-  if (unlink(path.c_str()) != 0) return std::unexpected(FromErrno("file.write", path.string(), errno));
+  if (unlink(path.c_str()) != 0)
+    return std::unexpected(FromErrno("file.write", path.string(), errno));
   return SyncDir(folder_);
 }
 

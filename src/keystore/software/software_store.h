@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The software key store behind file: URIs: a folder with one sealed file a key, and the store key sealed
-// by a passphrase. Keys are in this process's memory while they are used. One process writes at a time
-// (the workspace's lock). Not thread-safe.
+// The software key store behind file: URIs: a folder with one sealed file a key, and the store key
+// sealed by a passphrase. Keys are in this process's memory while they are used. One process writes
+// at a time (the workspace's lock). Not thread-safe.
 #pragma once
 
 #include <filesystem>
@@ -30,13 +30,14 @@ class SoftwareKeyStore : public KeyStore {
   static Result<std::filesystem::path> PathOf(std::string_view uri);
 
   std::string uri() const override { return "file:" + folder_.string(); }
-  Result<std::unique_ptr<crypto::Signer>> Create(std::string_view key_id, crypto::Algorithm a) override;
+  Result<std::unique_ptr<crypto::Signer>> Create(std::string_view key_id,
+                                                 crypto::Algorithm a) override;
   Result<std::unique_ptr<crypto::Signer>> Open(std::string_view key_id) override;
   Result<KeyFacts> Facts(std::string_view key_id) const override;
-  // Destroy overwrites the sealed file, unlinks it and makes both durable. On flash and on copying file
-  // systems the old blocks may survive the overwrite; what destroys the key is that its wrap is gone from
-  // every place a reader can name, and a copy (a backup, a dump of the medium) together with the
-  // passphrase would still bring it back.
+  // Destroy overwrites the sealed file, unlinks it and makes both durable. On flash and on copying
+  // file systems the old blocks may survive the overwrite; what destroys the key is that its wrap
+  // is gone from every place a reader can name, and a copy (a backup, a dump of the medium)
+  // together with the passphrase would still bring it back.
   Status Destroy(std::string_view key_id) override;
   Result<std::vector<std::string>> List() const override;
 

@@ -20,14 +20,16 @@ class SoftwareUnderTest : public StoreUnderTest {
 
  private:
   test::TempDir dir_;
-  std::unique_ptr<SoftwareKeyStore> store_ = SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
+  std::unique_ptr<SoftwareKeyStore> store_ =
+      SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Software, KeyStoreContract,
-    testing::Values(ContractCase{"file", [] { return std::make_unique<SoftwareUnderTest>(); },
-                                 {crypto::Algorithm::kEcdsaP256, crypto::Algorithm::kEcdsaP384,
-                                  crypto::Algorithm::kEd25519}}));
+INSTANTIATE_TEST_SUITE_P(Software, KeyStoreContract,
+                         testing::Values(ContractCase{
+                             "file",
+                             [] { return std::make_unique<SoftwareUnderTest>(); },
+                             {crypto::Algorithm::kEcdsaP256, crypto::Algorithm::kEcdsaP384,
+                              crypto::Algorithm::kEd25519}}));
 
 class SoftwareStoreTest : public testing::Test {
  protected:
@@ -42,7 +44,8 @@ class SoftwareStoreTest : public testing::Test {
     return k ? "accepted" : k.error().code;
   }
   test::TempDir dir_;
-  std::unique_ptr<SoftwareKeyStore> store_ = SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
+  std::unique_ptr<SoftwareKeyStore> store_ =
+      SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
 };
 
 TEST_F(SoftwareStoreTest, WrongPassphraseIsToldFromDamage) {
@@ -58,7 +61,7 @@ TEST_F(SoftwareStoreTest, WrongPassphraseIsToldFromDamage) {
 TEST_F(SoftwareStoreTest, FilesAreTheirOwnersAlone) {
   ASSERT_TRUE(store_->Create("key", crypto::Algorithm::kEcdsaP256));
   auto mode = [](const fs::path& p) {
-    struct stat st {};
+    struct stat st{};
     EXPECT_EQ(stat(p.c_str(), &st), 0);
     return st.st_mode & 0777;
   };
@@ -74,7 +77,8 @@ TEST_F(SoftwareStoreTest, NoSecretStandsInAFile) {
   ByteView scalar = pkcs8.Read(SecretAccess{}).subspan(36, 32);
   for (const char* name : {"key.key", "store.sealed"}) {
     Bytes file = Contents(name);
-    EXPECT_EQ(std::search(file.begin(), file.end(), scalar.begin(), scalar.begin() + 8), file.end());
+    EXPECT_EQ(std::search(file.begin(), file.end(), scalar.begin(), scalar.begin() + 8),
+              file.end());
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The world turns against the log: killed at any moment, out of disk. Nothing acknowledged is lost,
-// nothing is half done, and it goes on afterwards. BIRTHMARK_KILLS says how often to kill (default 25).
+// nothing is half done, and it goes on afterwards. BIRTHMARK_KILLS says how often to kill (default
+// 25).
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -15,8 +16,8 @@
 namespace birthmark::ledger {
 namespace {
 
-// Child appends until it is killed and writes the number of each acknowledged unit to the pipe. Odd units
-// come in batches, so that tiles, runs and large commits are hit too.
+// Child appends until it is killed and writes the number of each acknowledged unit to the pipe. Odd
+// units come in batches, so that tiles, runs and large commits are hit too.
 [[noreturn]] void Child(const fs::path& dir, int from, int out) {
   SystemClock clock;
   auto w = LogWriter::Open(dir, clock);
@@ -85,7 +86,8 @@ TEST(Crash, KilledAtAnyMomentLosesNothingAcknowledged) {
     auto e = reader->EventAt(seq);
     ASSERT_TRUE(e) << seq;
     EXPECT_EQ(BodyOf<IdentityIssued>(*e)->unit, fmt::format("bmc/{}", unit));
-    EXPECT_EQ(reader->registry().IdentitiesByKey(DigestOf(fmt::format("key {}", unit)))->size(), 1u);
+    EXPECT_EQ(reader->registry().IdentitiesByKey(DigestOf(fmt::format("key {}", unit)))->size(),
+              1u);
   }
   auto report = VerifyLog(*reader);
   EXPECT_TRUE(report->findings.empty()) << report->findings.ToString();

@@ -17,9 +17,10 @@ Error SqliteError(sqlite3* db, std::string_view doing) {
     case SQLITE_FULL:
       return env("ledger.full", kSpace);
     case SQLITE_IOERR:
-      // SQLite says FULL for ENOSPC alone. A quota or a limit on file size fails a write as well, and by
-      // now errno may be another call's.
-      if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) return env("ledger.full", kSpace);
+      // SQLite says FULL for ENOSPC alone. A quota or a limit on file size fails a write as well,
+      // and by now errno may be another call's.
+      if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE)
+        return env("ledger.full", kSpace);
       return env("ledger.io", "check the disk; what was acknowledged before is committed");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -27,7 +28,8 @@ Error SqliteError(sqlite3* db, std::string_view doing) {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_READONLY:
-      return env("ledger.open", "check that the workspace is there and that you may read and write it");
+      return env("ledger.open",
+                 "check that the workspace is there and that you may read and write it");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return {ErrorKind::kNegative, "ledger.corrupt", message,
@@ -78,8 +80,8 @@ Result<Db> Db::Open(const std::string& path, Mode mode) {
 Result<Stmt> Db::Prepare(std::string_view sql) const {
   Stmt s;
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                         &raw, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v3(db_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK) {
     return std::unexpected(SqliteError(db_.get(), sql.substr(0, 60)));
   }
   s.stmt_.reset(raw);

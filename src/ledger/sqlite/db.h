@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite behind owners and one funnel for its codes. Leaves out any schema. One thread a connection.
+// SQLite behind owners and one funnel for its codes. Leaves out any schema. One thread a
+// connection.
 #pragma once
 
 #include <sqlite3.h>

@@ -21,7 +21,8 @@ constexpr size_t kFanout = 4;
 
 Error Bad(const fs::path& dir, std::string_view what) {
   return {ErrorKind::kEnvironment, "ledger.key-index",
-          fmt::format("{}: {}", (dir / kManifest).string(), what), "run `birthmark ledger rebuild`"};
+          fmt::format("{}: {}", (dir / kManifest).string(), what),
+          "run `birthmark ledger rebuild`"};
 }
 
 bool ReadNumber(std::string_view s, uint64_t& n) {
@@ -30,7 +31,8 @@ bool ReadNumber(std::string_view s, uint64_t& n) {
 }
 
 std::string FormatManifest(const KeyRuns& r) {
-  std::string out = fmt::format("{}\ncovers {}\ntip {}\nnext {}\n", kTitle, r.covers, ToHex(r.tip), r.next_id);
+  std::string out =
+      fmt::format("{}\ncovers {}\ntip {}\nnext {}\n", kTitle, r.covers, ToHex(r.tip), r.next_id);
   for (const auto& n : r.runs) out += fmt::format("run {}\n", n.name);
   return out;
 }
@@ -113,8 +115,8 @@ std::vector<KeyEntry> KeyTable::Sorted() const {
   return out;
 }
 
-Result<std::unique_ptr<KeyIndex>> KeyIndex::Open(fs::path dir, uint64_t size, LeafFn leaf, TailFn tail,
-                                                 size_t limit) {
+Result<std::unique_ptr<KeyIndex>> KeyIndex::Open(fs::path dir, uint64_t size, LeafFn leaf,
+                                                 TailFn tail, size_t limit) {
   BM_CHECK(MakeDirs(dir));
   std::unique_ptr<KeyIndex> index(new KeyIndex(dir, std::move(leaf), std::move(tail), limit));
   auto runs = KeyRuns::Load(dir);
@@ -261,8 +263,8 @@ Status KeyIndex::WriteJob(const Job& job) {
   return Publish(std::move(next));
 }
 
-// MergeTiers keeps the number of runs logarithmic: whenever the last kFanout runs are of a like size,
-// they become one.
+// MergeTiers keeps the number of runs logarithmic: whenever the last kFanout runs are of a like
+// size, they become one.
 Status KeyIndex::MergeTiers() {
   for (;;) {
     KeyRuns next = *published_;
@@ -285,8 +287,8 @@ Status KeyIndex::MergeTiers() {
   }
 }
 
-// Publish makes a manifest durable, then shows it to the writer's thread. WriteFileAtomic also syncs
-// the folder, and with it the run's rename that came before.
+// Publish makes a manifest durable, then shows it to the writer's thread. WriteFileAtomic also
+// syncs the folder, and with it the run's rename that came before.
 Status KeyIndex::Publish(KeyRuns next) {
   BM_CHECK(WriteFileAtomic(dir_ / kManifest, FormatManifest(next)));
   std::lock_guard lock(mutex_);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// KeyIndex: from a digest (of a public key, a serial, a unit) to the events that carry it, at a flat cost
-// and in flat memory however many there are. A B-tree in random order costs more than the signature.
-// Recent keys stand in memory and are rebuilt from the registry's tail at start; older ones in runs
-// that a thread of its own writes and merges. Everything here is derived: if the folder is lost or does
-// not fit the log it is built again. Leaves out comparing whole values: that is its user's.
-// KeyIndex belongs to the writer's thread; KeyRuns is immutable and thread-safe.
+// KeyIndex: from a digest (of a public key, a serial, a unit) to the events that carry it, at a
+// flat cost and in flat memory however many there are. A B-tree in random order costs more than the
+// signature. Recent keys stand in memory and are rebuilt from the registry's tail at start; older
+// ones in runs that a thread of its own writes and merges. Everything here is derived: if the
+// folder is lost or does not fit the log it is built again. Leaves out comparing whole values: that
+// is its user's. KeyIndex belongs to the writer's thread; KeyRuns is immutable and thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -64,16 +64,16 @@ class KeyTable {
 
 class KeyIndex {
  public:
-  // LeafFn gives the leaf hash of an event of the log; TailFn calls back with every key of the events
-  // from `from` on, in their order. Both are kept and called on the writer's thread.
+  // LeafFn gives the leaf hash of an event of the log; TailFn calls back with every key of the
+  // events from `from` on, in their order. Both are kept and called on the writer's thread.
   using LeafFn = std::function<Result<Digest>(uint64_t seq)>;
   using KeyFn = std::function<Status(const Key16&, uint64_t seq)>;
   using TailFn = std::function<Status(uint64_t from, const KeyFn&)>;
 
-  // Open takes the runs that fit the log of `size` events, removes what no manifest names, and reads the
-  // rest from the tail. `limit` is how many recent keys stay in memory.
-  static Result<std::unique_ptr<KeyIndex>> Open(fs::path dir, uint64_t size, LeafFn leaf, TailFn tail,
-                                                size_t limit = 49'152);
+  // Open takes the runs that fit the log of `size` events, removes what no manifest names, and
+  // reads the rest from the tail. `limit` is how many recent keys stay in memory.
+  static Result<std::unique_ptr<KeyIndex>> Open(fs::path dir, uint64_t size, LeafFn leaf,
+                                                TailFn tail, size_t limit = 49'152);
   ~KeyIndex();
   KeyIndex(const KeyIndex&) = delete;
   KeyIndex& operator=(const KeyIndex&) = delete;
@@ -86,12 +86,13 @@ class KeyIndex {
   }
   // Committed tells that the log is durable up to `size` and starts writing a run when it is time.
   void Committed(uint64_t size, const Digest& tip);
-  // Reload forgets the keys of a batch that was not committed and reads the tail again, writing runs
-  // on the way when the tail is long.
+  // Reload forgets the keys of a batch that was not committed and reads the tail again, writing
+  // runs on the way when the tail is long.
   Status Reload();
   // Drop empties the index and its folder. Errors: ledger.key-index.
   Status Drop();
-  // Flush waits for the thread and puts all recent keys into a run, so that the next start is short.
+  // Flush waits for the thread and puts all recent keys into a run, so that the next start is
+  // short.
   Status Flush(uint64_t size, const Digest& tip);
 
  private:
@@ -109,9 +110,7 @@ class KeyIndex {
   Status MergeTiers();
   Status Publish(KeyRuns next);
   // NewTable has room for what comes in while the one before is being written.
-  std::shared_ptr<KeyTable> NewTable() const {
-    return std::make_shared<KeyTable>(limit_ * 5 / 4);
-  }
+  std::shared_ptr<KeyTable> NewTable() const { return std::make_shared<KeyTable>(limit_ * 5 / 4); }
   void CollectLocked();
   void StartLocked(uint64_t covers, const Digest& tip);
   void WaitLocked(std::unique_lock<std::mutex>& lock) {
@@ -124,10 +123,10 @@ class KeyIndex {
   size_t limit_;
   uint64_t last_seq_ = 0;
   std::shared_ptr<KeyTable> recent_;
-  std::shared_ptr<KeyTable> frozen_;             // being written: read by both threads, changed by none
+  std::shared_ptr<KeyTable> frozen_;  // being written: read by both threads, changed by none
   std::shared_ptr<const KeyRuns> runs_ = std::make_shared<KeyRuns>();
 
-  std::mutex mutex_;                             // guards what follows
+  std::mutex mutex_;  // guards what follows
   std::condition_variable wake_, idle_;
   std::optional<Job> job_;
   bool busy_ = false, stop_ = false, written_ = false;

@@ -17,7 +17,9 @@ Key16 KeyOf(uint64_t n) {
   std::copy_n(d.begin(), k.size(), k.begin());
   return k;
 }
-Digest LeafOf(uint64_t seq) { return crypto::Sha256(AsBytes("leaf"), ByteView(reinterpret_cast<const uint8_t*>(&seq), 8)); }
+Digest LeafOf(uint64_t seq) {
+  return crypto::Sha256(AsBytes("leaf"), ByteView(reinterpret_cast<const uint8_t*>(&seq), 8));
+}
 
 // World is a log of `size` events, each with one key.
 struct World {

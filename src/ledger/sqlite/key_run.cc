@@ -16,7 +16,8 @@
 namespace birthmark::ledger {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "runs are little-endian and mapped as they are");
+static_assert(std::endian::native == std::endian::little,
+              "runs are little-endian and mapped as they are");
 
 struct Header {
   char magic[8];
@@ -72,7 +73,8 @@ Error WriteError(const fs::path& path) {
 // Output is a buffered file that remembers its first failure.
 class Output {
  public:
-  explicit Output(const fs::path& path) : fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  explicit Output(const fs::path& path)
+      : fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
     ok_ = fd_ >= 0;
     buffer_.reserve(kBuffer);
   }
@@ -121,7 +123,7 @@ class Output {
 Result<std::shared_ptr<const KeyRun>> KeyRun::Open(const fs::path& path) {
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::unexpected(IndexError(path, std::strerror(errno)));
-  struct stat st {};
+  struct stat st{};
   std::shared_ptr<KeyRun> run(new KeyRun());
   if (fstat(fd, &st) == 0 && static_cast<size_t>(st.st_size) >= sizeof(Header)) {
     run->map_size_ = static_cast<size_t>(st.st_size);
@@ -141,7 +143,8 @@ Result<std::shared_ptr<const KeyRun>> KeyRun::Open(const fs::path& path) {
     return std::unexpected(IndexError(path, "is no run of keys or was cut short"));
   }
   run->entries_ = {reinterpret_cast<const KeyEntry*>(base + sizeof h), h.entries};
-  run->bloom_ = {reinterpret_cast<const uint64_t*>(base + FilterPlace(h.entries)), h.blocks * kBlockWords};
+  run->bloom_ = {reinterpret_cast<const uint64_t*>(base + FilterPlace(h.entries)),
+                 h.blocks * kBlockWords};
   // Look-ups jump about: reading ahead would fill memory with what nobody asked for.
   madvise(run->map_, run->map_size_, MADV_RANDOM);
   return run;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// KeyRun: an immutable file of sorted (16-byte key, sequence) pairs with a Bloom filter, mapped into
-// memory. Leaves out which runs there are (key_index). Immutable, so thread-safe.
-// Source: docs/formats/ledger.md, "Key index".
+// KeyRun: an immutable file of sorted (16-byte key, sequence) pairs with a Bloom filter, mapped
+// into memory. Leaves out which runs there are (key_index). Immutable, so thread-safe. Source:
+// docs/formats/ledger.md, "Key index".
 #pragma once
 
 #include <array>
@@ -31,8 +31,8 @@ inline bool SameKey(const Key16& a, const Key16& b) {
   return KeyHalf(a, 0) == KeyHalf(b, 0) && KeyHalf(a, 1) == KeyHalf(b, 1);
 }
 
-// KeyEntry sorts by its key, then by its sequence. Written out because sorting and merging spend their
-// time here, and comparing arrays is a call.
+// KeyEntry sorts by its key, then by its sequence. Written out because sorting and merging spend
+// their time here, and comparing arrays is a call.
 struct KeyEntry {
   Key16 key{};
   uint64_t seq = 0;
@@ -65,8 +65,8 @@ class KeyRun {
   std::span<const uint64_t> bloom_;
 };
 
-// WriteRun merges sorted ranges into a new run: beside its name, synced, renamed. A crash leaves either
-// no run or a whole one. Errors: ledger.full, ledger.key-index.
+// WriteRun merges sorted ranges into a new run: beside its name, synced, renamed. A crash leaves
+// either no run or a whole one. Errors: ledger.full, ledger.key-index.
 Status WriteRun(const fs::path& path, std::vector<std::span<const KeyEntry>> sorted);
 
 }  // namespace birthmark::ledger

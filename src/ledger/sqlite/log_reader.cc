@@ -15,7 +15,8 @@ Status CheckFormat(const Db& db, const fs::path& path) {
   if (!s) return std::unexpected(std::move(s).error());
   BM_TRY(bool found, s->Step());
   if (!found || s->Text(0) != fmt::format("{}", kLogFormat)) {
-    return bad(fmt::format("has format {}, this program knows {}", found ? s->Text(0) : "?", kLogFormat));
+    return bad(
+        fmt::format("has format {}, this program knows {}", found ? s->Text(0) : "?", kLogFormat));
   }
   return {};
 }
@@ -36,7 +37,8 @@ Result<std::unique_ptr<LogReader>> LogReader::Open(const fs::path& dir) {
   BM_TRY(r->tiles_, TileReader::Open(r->db_));
   BM_TRY(r->get_, r->db_.Prepare("SELECT event FROM log WHERE seq=?"));
   LogReader* self = r.get();
-  BM_TRY(Registry registry, Registry::Open(r->db_, [self](const Key16& k, std::vector<uint64_t>& out) {
+  BM_TRY(Registry registry,
+         Registry::Open(r->db_, [self](const Key16& k, std::vector<uint64_t>& out) {
            return self->FindKey(k, out);
          }));
   r->registry_ = std::make_unique<Registry>(std::move(registry));
@@ -145,8 +147,8 @@ Result<std::optional<KeptCheckpoint>> LogReader::LastCheckpoint() {
 }
 
 Status LogReader::LoadKeys() {
-  // A writer may merge runs away between our reading of the manifest and of the runs: then the manifest
-  // is new, so read it again.
+  // A writer may merge runs away between our reading of the manifest and of the runs: then the
+  // manifest is new, so read it again.
   for (int attempt = 0; attempt < 5 && !runs_; ++attempt) {
     if (auto runs = KeyRuns::Load(dir_ / kKeysDir)) runs_ = *runs;
   }

@@ -49,7 +49,8 @@ class LogReader : public EventSource {
   Status ForEach(const EventFn& fn) override { return ForRange(0, size_, fn); }
   Status ForRange(uint64_t from, uint64_t to, const EventFn& fn);
   // ForEachRaw does not decode.
-  Status ForEachRaw(uint64_t from, uint64_t to, const std::function<Status(uint64_t, ByteView)>& fn);
+  Status ForEachRaw(uint64_t from, uint64_t to,
+                    const std::function<Status(uint64_t, ByteView)>& fn);
   // EventAt and RawAt give one event. Errors: ledger.no-event.
   Result<Event> EventAt(uint64_t seq);
   Result<Bytes> RawAt(uint64_t seq);

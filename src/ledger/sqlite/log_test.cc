@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract of a log: what is appended is there, in order, provable; what must not be is refused.
+// The contract of a log: what is appended is there, in order, provable; what must not be is
+// refused.
 #include <gtest/gtest.h>
 
 #include "ledger/sqlite/test_log.h"
@@ -123,7 +124,8 @@ TEST(Log, ReplacingAnIdentityFitsOneSubmission) {
   TestLog log;
   auto first = Issue("bmc/1", "a", "1");
   log.Add(Now(first));
-  auto r = log.writer->Append(Submit({StateEvent(first, "superseded"), Now(Issue("bmc/1", "b", "2"))}));
+  auto r =
+      log.writer->Append(Submit({StateEvent(first, "superseded"), Now(Issue("bmc/1", "b", "2"))}));
   ASSERT_TRUE(r) << r.error().ToString();
   auto rows = log.writer->registry().IdentitiesOf("bmc/1");
   ASSERT_EQ(rows->size(), 2u);
@@ -141,7 +143,8 @@ TEST(Log, ARetryWithTheSameKeyGetsTheSameCertificate) {
   EXPECT_EQ(log.writer->size(), 2u);
   // After a restart too, and in company.
   log.Reopen();
-  auto mixed = log.writer->Append(Submit({Now(Issue("bmc/1", "k", "3")), Now(Issue("bmc/2", "k2", "4"))}));
+  auto mixed =
+      log.writer->Append(Submit({Now(Issue("bmc/1", "k", "3")), Now(Issue("bmc/2", "k2", "4"))}));
   ASSERT_TRUE(mixed);
   EXPECT_EQ(mixed->seqs, (std::vector<uint64_t>{seq, 2}));
   EXPECT_FALSE(mixed->Existing(1));
@@ -287,7 +290,8 @@ TEST(Log, AFileThatIsNoLedgerIsRefused) {
 TEST(Log, OfALaterFormatIsRefused) {
   TestLog log;
   log.writer.reset();
-  ASSERT_TRUE(Db::Open((log.dir / kLogFile).string(), Db::Mode::kWrite)->Exec("UPDATE meta SET value='2'"));
+  ASSERT_TRUE(
+      Db::Open((log.dir / kLogFile).string(), Db::Mode::kWrite)->Exec("UPDATE meta SET value='2'"));
   EXPECT_EQ(LogReader::Open(log.dir).error().code, "ledger.format");
   EXPECT_EQ(LogWriter::Open(log.dir, log.clock).error().code, "ledger.format");
 }

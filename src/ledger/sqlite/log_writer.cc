@@ -8,7 +8,8 @@
 namespace birthmark::ledger {
 namespace {
 
-// Large pages: events are near a kilobyte, and each page of the write-ahead log costs two system calls.
+// Large pages: events are near a kilobyte, and each page of the write-ahead log costs two system
+// calls.
 constexpr const char* kLogSchema = R"(
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE log(seq INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT;
@@ -64,9 +65,10 @@ void WalCopier::Work() {
     wake_.wait(lock, [&] { return stop_ || wanted_; });
     if (stop_) return;
     lock.unlock();
-    // A failure (a full disk, say) leaves the write-ahead log as it is: nothing is lost, and the writer
-    // meets the same error in its own time.
-    if (db) sqlite3_wal_checkpoint_v2(db->get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    // A failure (a full disk, say) leaves the write-ahead log as it is: nothing is lost, and the
+    // writer meets the same error in its own time.
+    if (db)
+      sqlite3_wal_checkpoint_v2(db->get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     lock.lock();
     wanted_ = false;
     copied_ = true;
@@ -123,7 +125,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Create(const fs::path& dir, const 
 Result<std::unique_ptr<LogWriter>> LogWriter::Open(const fs::path& dir, const Clock& clock) {
   std::error_code ec;
   if (!fs::exists(dir / kLogFile, ec)) {
-    return Environment("ledger.missing", fmt::format("{}: there is no ledger", (dir / kLogFile).string()),
+    return Environment("ledger.missing",
+                       fmt::format("{}: there is no ledger", (dir / kLogFile).string()),
                        "name the workspace's folder, or make one with `birthmark init`");
   }
   BM_TRY(FileLock lock, FileLock::Take(dir / kLockFile, "ledger.locked"));
@@ -168,9 +171,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::OpenFile(const fs::path& dir, cons
   };
   {
     // The tail is read through a registry that looks nothing up itself.
-    BM_TRY(Registry plain, Registry::Open(w->db_, [](const Key16&, std::vector<uint64_t>&) {
-             return Status();
-           }));
+    BM_TRY(Registry plain,
+           Registry::Open(w->db_, [](const Key16&, std::vector<uint64_t>&) { return Status(); }));
     w->registry_ = std::make_unique<Registry>(std::move(plain));
     BM_TRY(w->keys_, KeyIndex::Open(dir / kKeysDir, w->size(), leaf, tail));
   }
@@ -189,7 +191,9 @@ Status LogWriter::LoadState() {
   auto event = [&](uint64_t seq) -> Result<Bytes> {
     BM_TRY(Stmt s, db_.Prepare("SELECT event FROM log WHERE seq=?"));
     BM_TRY(bool found, s.Bind(1, seq).Step());
-    if (!found) return Refused("ledger.corrupt", fmt::format("event {} is missing", seq), "run `birthmark ledger verify`");
+    if (!found)
+      return Refused("ledger.corrupt", fmt::format("event {} is missing", seq),
+                     "run `birthmark ledger verify`");
     ByteView raw = s.Blob(0);
     return Bytes(raw.begin(), raw.end());
   };
@@ -201,8 +205,8 @@ Status LogWriter::LoadState() {
   state_.tip = LeafHash(last);
   BM_TRY(TileReader reader, TileReader::Open(db_));
   BM_TRY(state_.tiles, TileWriter::Restore(size, reader));
-  // The hash of the last event is on hand: appending to hashes that do not fit the events would make
-  // good checkpoints over a bad log.
+  // The hash of the last event is on hand: appending to hashes that do not fit the events would
+  // make good checkpoints over a bad log.
   BM_TRY(Digest stored, reader.Node(0, size - 1));
   if (stored != state_.tip) {
     return Refused("ledger.corrupt", "the last event does not fit its stored hash",
@@ -252,16 +256,18 @@ std::vector<Result<Receipt>> LogWriter::AppendAll(std::span<Submission> submissi
     return out;
   };
   if (broken_) {
-    return fail_all({ErrorKind::kEnvironment, "ledger.io", "an earlier write could not be undone in memory",
+    return fail_all({ErrorKind::kEnvironment, "ledger.io",
+                     "an earlier write could not be undone in memory",
                      "run the command again; what was acknowledged before is committed"});
   }
   int64_t now = Millis(clock_->Now());
   if (now < state_.last.recorded) {
-    return fail_all({ErrorKind::kNegative, "ledger.clock-back",
-                     fmt::format("the clock says {}, the last event was recorded at {}",
-                                 FormatTime(TimeFromMillis(now)),
-                                 FormatTime(TimeFromMillis(state_.last.recorded))),
-                     "set the machine's clock right; if it was ahead before, wait until it has caught up"});
+    return fail_all(
+        {ErrorKind::kNegative, "ledger.clock-back",
+         fmt::format("the clock says {}, the last event was recorded at {}",
+                     FormatTime(TimeFromMillis(now)),
+                     FormatTime(TimeFromMillis(state_.last.recorded))),
+         "set the machine's clock right; if it was ahead before, wait until it has caught up"});
   }
   before_ = state_;
   if (Status s = begin_.Run(); !s) return fail_all(s.error());
@@ -299,12 +305,14 @@ Status LogWriter::Admit(const Submission& submission, Receipt& receipt) {
         Keys keys = KeysOf(*row);
         BM_CHECK(AdmitIdentity(*row, keys, existing));
         if (submission.size() > 1 && !existing) {
-          for (const Key16& k : {keys.spki, keys.serial, keys.unit}) within_.Insert(k, issues_.size());
+          for (const Key16& k : {keys.spki, keys.serial, keys.unit})
+            within_.Insert(k, issues_.size());
           issues_.push_back(row);
         }
       } else if (auto* change = std::get_if<IdentityStateChange>(&c)) {
         BM_CHECK(AdmitState(*change));
-      } else if (auto* notable = std::get_if<Notable>(&c); notable && notable->type == Genesis::kType) {
+      } else if (auto* notable = std::get_if<Notable>(&c);
+                 notable && notable->type == Genesis::kType) {
         return Refused("ledger.genesis", "a log has one log.genesis event, its first");
       }
     }
@@ -313,21 +321,25 @@ Status LogWriter::Admit(const Submission& submission, Receipt& receipt) {
   return {};
 }
 
-Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys, std::optional<uint64_t>& existing) {
+Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys,
+                                std::optional<uint64_t>& existing) {
   auto key_seen = [&](const std::string& owner) {
-    return Refused("ledger.key-seen",
-                   fmt::format("the public key of {} ({}) is already that of {}", row.unit, row.slot, owner),
-                   "make a new key; if two devices made the same one, look at their random generator");
+    return Refused(
+        "ledger.key-seen",
+        fmt::format("the public key of {} ({}) is already that of {}", row.unit, row.slot, owner),
+        "make a new key; if two devices made the same one, look at their random generator");
   };
   auto slot_live = [&](const std::string& serial) {
     return Refused("ledger.slot-live",
-                   fmt::format("{} already has a live identity in slot {}, certificate {}", row.unit, row.slot, serial),
+                   fmt::format("{} already has a live identity in slot {}, certificate {}",
+                               row.unit, row.slot, serial),
                    "supersede, void or revoke that identity first");
   };
   auto serial_seen = [&] {
     return Refused("ledger.serial-seen",
                    fmt::format("the certificate serial {} was issued before", ToHex(row.serial)),
-                   "issue again: serials carry 96 random bits, so look at the random generator if this returns");
+                   "issue again: serials carry 96 random bits, so look at the random generator if "
+                   "this returns");
   };
   auto ended = [&](const IdentityRow& r) {
     return !IsLive(r.state) || std::ranges::find(ended_, r.serial) != ended_.end();
@@ -353,12 +365,14 @@ Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys, std::o
 
   BM_TRY(auto same_key, registry_->IdentitiesByKey(row.spki));
   for (const IdentityRow& r : same_key) {
-    if (r.unit != row.unit || r.slot != row.slot) return key_seen(fmt::format("{} ({})", r.unit, r.slot));
+    if (r.unit != row.unit || r.slot != row.slot)
+      return key_seen(fmt::format("{} ({})", r.unit, r.slot));
     if (!ended(r)) {
       existing = r.seq;
       return {};
     }
-    if (r.state == "revoked" || r.state == "destroyed") return key_seen(fmt::format("its identity that is {}", r.state));
+    if (r.state == "revoked" || r.state == "destroyed")
+      return key_seen(fmt::format("its identity that is {}", r.state));
   }
   BM_TRY(auto own, registry_->KeyBySpki(row.spki));
   if (own) return key_seen(fmt::format("the manufacturer's own key {}", own->id));
@@ -373,15 +387,16 @@ Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys, std::o
 
 Status LogWriter::AdmitState(const IdentityStateChange& change) {
   BM_TRY(auto row, registry_->IdentityBySerial(change.serial));
-  bool own = std::ranges::any_of(issues_, [&](const IdentityRow* r) { return r->serial == change.serial; });
+  bool own = std::ranges::any_of(issues_,
+                                 [&](const IdentityRow* r) { return r->serial == change.serial; });
   if (!row && !own) {
     return Refused("ledger.identity-unknown",
                    fmt::format("no identity has the certificate serial {}", ToHex(change.serial)));
   }
   if (row && !IsLive(row->state) && IsLive(change.state)) {
     return Refused("ledger.identity-ended",
-                   fmt::format("the identity {} of {} is {} and cannot become {}", ToHex(change.serial),
-                               row->unit, row->state, change.state),
+                   fmt::format("the identity {} of {} is {} and cannot become {}",
+                               ToHex(change.serial), row->unit, row->state, change.state),
                    "issue a new identity");
   }
   if (!IsLive(change.state)) ended_.push_back(change.serial);
@@ -398,7 +413,8 @@ Status LogWriter::Write(Submission& submission, Receipt& receipt, int64_t now) {
     BM_CHECK(StampEvent(e.encoded, NextStamp(now)));
     BM_CHECK((seq == 0 ? put_first_ : put_event_).Bind(1, ByteView(e.encoded)).Run());
     if (sqlite3_last_insert_rowid(db_.get()) != static_cast<sqlite3_int64>(seq)) {
-      return Refused("ledger.corrupt", "the events are not numbered without gaps", "run `birthmark ledger verify`");
+      return Refused("ledger.corrupt", "the events are not numbered without gaps",
+                     "run `birthmark ledger verify`");
     }
     state_.tip = LeafHash(e.encoded);
     BM_CHECK(state_.tiles.Append(state_.tip, put_tile_));
@@ -468,7 +484,9 @@ Status LogWriter::Rebuild(const std::function<void(uint64_t)>& progress) {
       if (!more) break;
       uint64_t seq = events.Uint(0);
       ByteView raw = events.Blob(1);
-      auto context = [&](Error e) { return std::unexpected(std::move(e).Context(fmt::format("event {}", seq))); };
+      auto context = [&](Error e) {
+        return std::unexpected(std::move(e).Context(fmt::format("event {}", seq)));
+      };
       auto event = DecodeEvent(raw);
       if (!event) return context(std::move(event).error());
       auto changes = Fold(*event);

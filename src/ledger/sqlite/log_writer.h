@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LogWriter: the one writer of a log. What Append returns is committed and durable. Leaves out waiting
-// for others (writer_queue) and reading (log_reader). One thread an object; threads of its own copy the
-// write-ahead log back and write the key index.
+// LogWriter: the one writer of a log. What Append returns is committed and durable. Leaves out
+// waiting for others (writer_queue) and reading (log_reader). One thread an object; threads of its
+// own copy the write-ahead log back and write the key index.
 #pragma once
 
 #include <condition_variable>
@@ -20,16 +20,16 @@ namespace birthmark::ledger {
 // Submission is a number of events that enter the log together or not at all.
 using Submission = std::vector<NewEvent>;
 
-// Receipt says where the events of a submission stand. An identity that was issued before to the same
-// unit and slot for the same key is not issued again: its place is the old event's.
+// Receipt says where the events of a submission stand. An identity that was issued before to the
+// same unit and slot for the same key is not issued again: its place is the old event's.
 struct Receipt {
   uint64_t first = 0;          // the size of the log before this submission
   std::vector<uint64_t> seqs;  // one an event
   bool Existing(size_t i) const { return seqs[i] < first; }
 };
 
-// WalCopier copies the write-ahead log back into the database on a thread with a connection of its own, so
-// that no commit waits for it.
+// WalCopier copies the write-ahead log back into the database on a thread with a connection of its
+// own, so that no commit waits for it.
 class WalCopier {
  public:
   explicit WalCopier(std::string path);
@@ -67,17 +67,17 @@ class LogWriter {
   // ledger.identity-unknown, ledger.genesis, ledger.full, ledger.io.
   Result<Receipt> Append(Submission submission);
   Result<Receipt> Append(const Event& event);
-  // AppendAll commits many submissions in one transaction; a refused one leaves the others alone. When the
-  // commit itself fails, all of them fail with its error and the log is as before.
+  // AppendAll commits many submissions in one transaction; a refused one leaves the others alone.
+  // When the commit itself fails, all of them fail with its error and the log is as before.
   std::vector<Result<Receipt>> AppendAll(std::span<Submission> submissions);
 
   uint64_t size() const { return state_.tiles.frontier().size(); }
   Digest Root() const { return state_.tiles.frontier().Root(); }
-  // MakeCheckpoint signs the log as it is and stores the note in it. Errors: note.key when the signer's
-  // key is not the log's, the signer's errors, ledger.full.
+  // MakeCheckpoint signs the log as it is and stores the note in it. Errors: note.key when the
+  // signer's key is not the log's, the signer's errors, ledger.full.
   Result<std::string> MakeCheckpoint(crypto::Signer& signer);
-  // Rebuild drops the registry and the key index and derives them again; `progress` is called with each
-  // number of events done. Errors: those of decoding and folding, ledger.full.
+  // Rebuild drops the registry and the key index and derives them again; `progress` is called with
+  // each number of events done. Errors: those of decoding and folding, ledger.full.
   Status Rebuild(const std::function<void(uint64_t)>& progress = {});
 
   // registry sees what is committed (and, inside a batch, what is being appended).
@@ -87,8 +87,8 @@ class LogWriter {
   // State is what a batch changes in memory; a copy of it undoes the batch.
   struct State {
     TileWriter tiles;
-    Digest tip{};      // leaf hash of the last event
-    EventStamp last;   // its stamp
+    Digest tip{};     // leaf hash of the last event
+    EventStamp last;  // its stamp
   };
   // Keys are the index keys of one identity.
   struct Keys {
@@ -125,9 +125,9 @@ class LogWriter {
   bool broken_ = false;  // undoing a batch failed; only opening the log anew helps
 
   // Of the submission being admitted:
-  KeyTable within_;                       // keys of its own identities, to their place in `issues_`
+  KeyTable within_;  // keys of its own identities, to their place in `issues_`
   std::vector<const IdentityRow*> issues_;
-  std::vector<Bytes> ended_;              // serials that it ends
+  std::vector<Bytes> ended_;  // serials that it ends
   std::vector<uint64_t> hits_;
 };
 

@@ -36,10 +36,11 @@ CREATE TABLE notable(type TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(type,
   STRICT, WITHOUT ROWID;
 )";
 
-constexpr const char* kTables[] = {"identity", "unit", "ca", "key", "credential", "plan", "session",
-                                   "notable"};
+constexpr const char* kTables[] = {"identity",   "unit", "ca",      "key",
+                                   "credential", "plan", "session", "notable"};
 
-constexpr const char* kIdentityColumns = "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at";
+constexpr const char* kIdentityColumns =
+    "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at";
 
 Digest DigestColumn(const Stmt& s, int c) {
   Digest d{};
@@ -111,7 +112,8 @@ class Where {
   }
   const std::string& sql() const { return sql_; }
   void BindTo(Stmt& s) const {
-    for (size_t i = 0; i < values_.size(); ++i) s.Bind(static_cast<int>(i) + 1, std::string_view(values_[i]));
+    for (size_t i = 0; i < values_.size(); ++i)
+      s.Bind(static_cast<int>(i) + 1, std::string_view(values_[i]));
   }
 
  private:
@@ -136,7 +138,8 @@ Where WhereOf(const UnitFilter& f) {
 }
 
 template <class Row, class Read>
-Result<std::vector<Row>> All(const Db& db, const std::string& sql, const Where& where, Read&& read) {
+Result<std::vector<Row>> All(const Db& db, const std::string& sql, const Where& where,
+                             Read&& read) {
   BM_TRY(Stmt s, db.Prepare(sql));
   where.BindTo(s);
   std::vector<Row> out;
@@ -176,7 +179,8 @@ Key16 UnitKey(std::string_view unit) {
 Status Registry::CreateTables(const Db& db) { return db.Exec(kSchema); }
 
 Status Registry::DropTables(const Db& db) {
-  for (const char* t : kTables) BM_CHECK(db.Exec(fmt::format("DROP TABLE IF EXISTS {}", t).c_str()));
+  for (const char* t : kTables)
+    BM_CHECK(db.Exec(fmt::format("DROP TABLE IF EXISTS {}", t).c_str()));
   return {};
 }
 
@@ -224,9 +228,17 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     } else {
       issued_.emplace(r->ca, 1);
     }
-    return put_identity_.Bind(1, seq).Bind(2, ByteView(r->serial)).Bind(3, ByteView(r->spki))
-        .Bind(4, r->unit).Bind(5, r->slot).Bind(6, r->ca).Bind(7, r->method).Bind(8, r->state)
-        .Bind(9, r->issued_at).Bind(10, r->state_at).Run();
+    return put_identity_.Bind(1, seq)
+        .Bind(2, ByteView(r->serial))
+        .Bind(3, ByteView(r->spki))
+        .Bind(4, r->unit)
+        .Bind(5, r->slot)
+        .Bind(6, r->ca)
+        .Bind(7, r->method)
+        .Bind(8, r->state)
+        .Bind(9, r->issued_at)
+        .Bind(10, r->state_at)
+        .Run();
   }
   if (auto* s = std::get_if<IdentityStateChange>(&change)) {
     BM_TRY(auto row, IdentityBySerial(s->serial));
@@ -241,27 +253,54 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     return put_unit_.Bind(5, uint64_t{u->visit}).Bind(6, u->at).Run();
   }
   if (auto* r = std::get_if<CaRow>(&change)) {
-    return put_ca_.Bind(1, seq).Bind(2, r->id).Bind(3, r->pki).Bind(4, r->name).Bind(5, r->issuer)
-        .Bind(6, uint64_t{r->level}).Bind(7, uint64_t{r->offline}).BindOptional(8, r->max_count)
-        .BindOptional(9, r->issues_until).Run();
+    return put_ca_.Bind(1, seq)
+        .Bind(2, r->id)
+        .Bind(3, r->pki)
+        .Bind(4, r->name)
+        .Bind(5, r->issuer)
+        .Bind(6, uint64_t{r->level})
+        .Bind(7, uint64_t{r->offline})
+        .BindOptional(8, r->max_count)
+        .BindOptional(9, r->issues_until)
+        .Run();
   }
   if (auto* r = std::get_if<KeyRow>(&change)) {
-    return put_key_.Bind(1, seq).Bind(2, r->id).Bind(3, ByteView(r->spki)).Bind(4, r->store)
-        .Bind(5, r->purpose).Bind(6, r->algorithm).Bind(7, uint64_t{r->offline})
-        .Bind(8, r->created_at).Run();
+    return put_key_.Bind(1, seq)
+        .Bind(2, r->id)
+        .Bind(3, ByteView(r->spki))
+        .Bind(4, r->store)
+        .Bind(5, r->purpose)
+        .Bind(6, r->algorithm)
+        .Bind(7, uint64_t{r->offline})
+        .Bind(8, r->created_at)
+        .Run();
   }
-  if (auto* e = std::get_if<KeyEnd>(&change)) return end_key_.Bind(1, ByteView(e->spki)).Bind(2, e->at).Run();
+  if (auto* e = std::get_if<KeyEnd>(&change))
+    return end_key_.Bind(1, ByteView(e->spki)).Bind(2, e->at).Run();
   if (auto* r = std::get_if<CredentialRow>(&change)) {
-    return put_credential_.Bind(1, seq).Bind(2, r->pseudonym).Bind(3, r->kind).Bind(4, r->role)
-        .Bind(5, r->issued_at).Run();
+    return put_credential_.Bind(1, seq)
+        .Bind(2, r->pseudonym)
+        .Bind(3, r->kind)
+        .Bind(4, r->role)
+        .Bind(5, r->issued_at)
+        .Run();
   }
   if (auto* r = std::get_if<PlanRow>(&change)) {
-    return put_plan_.Bind(1, seq).Bind(2, r->product).Bind(3, uint64_t{r->version})
-        .Bind(4, ByteView(r->digest)).Bind(5, r->adopted_at).Run();
+    return put_plan_.Bind(1, seq)
+        .Bind(2, r->product)
+        .Bind(3, uint64_t{r->version})
+        .Bind(4, ByteView(r->digest))
+        .Bind(5, r->adopted_at)
+        .Run();
   }
   if (auto* r = std::get_if<SessionRow>(&change)) {
-    return put_session_.Bind(1, r->id).Bind(2, seq).Bind(3, r->pseudonym).Bind(4, r->role)
-        .Bind(5, r->station).Bind(6, r->opened_at).Run();
+    return put_session_.Bind(1, r->id)
+        .Bind(2, seq)
+        .Bind(3, r->pseudonym)
+        .Bind(4, r->role)
+        .Bind(5, r->station)
+        .Bind(6, r->opened_at)
+        .Run();
   }
   if (auto* e = std::get_if<SessionEnd>(&change)) {
     return end_session_.Bind(1, std::string_view(e->id)).Bind(2, e->at).Run();
@@ -270,7 +309,8 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
 }
 
 Status Registry::EndBatch() {
-  for (const auto& [ca, n] : issued_) BM_CHECK(count_ca_.Bind(1, std::string_view(ca)).Bind(2, n).Run());
+  for (const auto& [ca, n] : issued_)
+    BM_CHECK(count_ca_.Bind(1, std::string_view(ca)).Bind(2, n).Run());
   issued_.clear();
   return {};
 }
@@ -335,24 +375,26 @@ Result<std::vector<IdentityRow>> Registry::Identities(const IdentityFilter& f, c
     // The unit has its own way in; the rest of the filter sifts its few identities.
     BM_TRY(auto rows, IdentitiesOf(*f.unit));
     std::erase_if(rows, [&](const IdentityRow& r) {
-      return (f.slot && r.slot != *f.slot) || (f.ca && r.ca != *f.ca) || (f.state && r.state != *f.state) ||
-             (page.after_seq && r.seq <= *page.after_seq);
+      return (f.slot && r.slot != *f.slot) || (f.ca && r.ca != *f.ca) ||
+             (f.state && r.state != *f.state) || (page.after_seq && r.seq <= *page.after_seq);
     });
     if (rows.size() > page.limit) rows.resize(page.limit);
     return rows;
   }
   Where w = WhereOf(f);
   w.AfterSeq(page.after_seq);
-  return All<IdentityRow>(*db_, fmt::format("SELECT {} FROM identity{} ORDER BY seq LIMIT {}",
-                                            kIdentityColumns, w.sql(), page.limit),
+  return All<IdentityRow>(*db_,
+                          fmt::format("SELECT {} FROM identity{} ORDER BY seq LIMIT {}",
+                                      kIdentityColumns, w.sql(), page.limit),
                           w, ReadIdentity);
 }
 
 Result<std::vector<UnitRow>> Registry::Units(const UnitFilter& f, const Page& page) {
   Where w = WhereOf(f);
   w.After("unit", page.after_unit);
-  return All<UnitRow>(*db_, fmt::format("SELECT * FROM unit{} ORDER BY unit LIMIT {}", w.sql(), page.limit),
-                      w, ReadUnit);
+  return All<UnitRow>(
+      *db_, fmt::format("SELECT * FROM unit{} ORDER BY unit LIMIT {}", w.sql(), page.limit), w,
+      ReadUnit);
 }
 
 Result<std::vector<CaRow>> Registry::Cas() {
@@ -384,7 +426,8 @@ Result<std::vector<CredentialRow>> Registry::Credentials() {
 
 Result<std::vector<PlanRow>> Registry::Plans() {
   return All<PlanRow>(*db_, "SELECT * FROM plan ORDER BY seq", {}, [](const Stmt& s) {
-    return PlanRow{s.Uint(0), TextColumn(s, 1), static_cast<uint32_t>(s.Uint(2)), DigestColumn(s, 3), s.Int(4)};
+    return PlanRow{s.Uint(0), TextColumn(s, 1), static_cast<uint32_t>(s.Uint(2)),
+                   DigestColumn(s, 3), s.Int(4)};
   });
 }
 
@@ -426,8 +469,9 @@ Result<uint64_t> Registry::CountIdentities(const IdentityFilter& f) {
 }
 
 Status Registry::ForEachKey(uint64_t from, const KeyIndex::KeyFn& fn) {
-  BM_TRY(Stmt s, db_->Prepare("SELECT seq, spki, serial, unit FROM identity WHERE seq >= ?1 UNION ALL "
-                              "SELECT seq, spki, NULL, NULL FROM key WHERE seq >= ?1 ORDER BY seq"));
+  BM_TRY(Stmt s,
+         db_->Prepare("SELECT seq, spki, serial, unit FROM identity WHERE seq >= ?1 UNION ALL "
+                      "SELECT seq, spki, NULL, NULL FROM key WHERE seq >= ?1 ORDER BY seq"));
   s.Bind(1, from);
   for (;;) {
     BM_TRY(bool more, s.Step());
@@ -463,8 +507,10 @@ Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Finding
       std::string meant_row = more_b ? row_text(b) : "nothing";
       if (is == meant_row) continue;
       if (out.all().size() >= limit) return {};
-      out.Error("ledger.registry", fmt::format("table {}, row {}: is ({}), the events say ({})", table, row, is, meant_row),
-                "run `birthmark ledger rebuild`");
+      out.Error(
+          "ledger.registry",
+          fmt::format("table {}, row {}: is ({}), the events say ({})", table, row, is, meant_row),
+          "run `birthmark ledger rebuild`");
       // One row too many or too few would shift all that follow.
       break;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registry: tables derived from a log by the fold, and look-ups in them. Never migrated: dropped and
-// rebuilt. Leaves out the log itself (log_store). One thread, that of its connection.
+// The registry: tables derived from a log by the fold, and look-ups in them. Never migrated:
+// dropped and rebuilt. Leaves out the log itself (log_store). One thread, that of its connection.
 #pragma once
 
 #include <map>
@@ -76,7 +76,8 @@ class Registry {
   Result<uint64_t> CountUnits(const UnitFilter& filter);
   Result<uint64_t> CountIdentities(const IdentityFilter& filter);
 
-  // ForEachKey calls back with every key that the index must hold for events from `from` on, in order.
+  // ForEachKey calls back with every key that the index must hold for events from `from` on, in
+  // order.
   Status ForEachKey(uint64_t from, const KeyIndex::KeyFn& fn);
 
  private:
@@ -88,13 +89,13 @@ class Registry {
   const Db* db_;
   KeyFinder find_;
   std::map<std::string, uint64_t, std::less<>> issued_;  // per authority, of this batch
-  Stmt put_identity_, set_identity_, put_unit_, put_ca_, count_ca_, put_key_, end_key_, put_credential_,
-      put_plan_, put_session_, end_session_, put_notable_;
+  Stmt put_identity_, set_identity_, put_unit_, put_ca_, count_ca_, put_key_, end_key_,
+      put_credential_, put_plan_, put_session_, end_session_, put_notable_;
   Stmt get_identity_, get_key_, get_unit_;
 };
 
-// CompareRegistries reports each row in which `found` differs from `meant`, at most `limit` of them, as
-// findings with the code ledger.registry.
+// CompareRegistries reports each row in which `found` differs from `meant`, at most `limit` of
+// them, as findings with the code ledger.registry.
 Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Findings& out);
 
 }  // namespace birthmark::ledger

@@ -92,7 +92,8 @@ TEST(Registry, WhatIsNotThereIsNothing) {
 TEST(Registry, ListsFilterAndGoOnWhereTheyStopped) {
   TestLog log;
   log.Fill(0, 25);
-  for (int i = 0; i < 25; ++i) log.Add(Now(UnitState{fmt::format("bulb/{:02}", i), i % 2 ? "packed" : "locked", ""}));
+  for (int i = 0; i < 25; ++i)
+    log.Add(Now(UnitState{fmt::format("bulb/{:02}", i), i % 2 ? "packed" : "locked", ""}));
   Registry& reg = log.writer->registry();
   EXPECT_EQ(*reg.CountIdentities({.ca = "site-1"}), 25u);
   EXPECT_EQ(*reg.CountIdentities({.ca = "site-2"}), 0u);
@@ -110,7 +111,8 @@ TEST(Registry, ListsFilterAndGoOnWhereTheyStopped) {
   ASSERT_EQ(one.size(), 1u);
   EXPECT_TRUE(reg.Identities({.unit = "bmc/3", .slot = "group"}, {})->empty());
   EXPECT_EQ(*reg.CountUnits({.product = "bulb", .state = "packed"}), 12u);
-  auto units = *reg.Units({.product = "bulb", .state = "packed"}, {.limit = 5, .after_unit = "bulb/03"});
+  auto units =
+      *reg.Units({.product = "bulb", .state = "packed"}, {.limit = 5, .after_unit = "bulb/03"});
   ASSERT_EQ(units.size(), 5u);
   EXPECT_EQ(units[0].unit, "bulb/05");
 }

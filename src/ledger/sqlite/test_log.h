@@ -31,8 +31,8 @@ inline Event GenesisEvent() {
   return MakeEvent({}, TimeFromMillis(1'790'000'000'000), "", g);
 }
 
-inline IdentityIssued Issue(const std::string& unit, const std::string& key, const std::string& serial,
-                            const std::string& slot = "idevid") {
+inline IdentityIssued Issue(const std::string& unit, const std::string& key,
+                            const std::string& serial, const std::string& slot = "idevid") {
   IdentityIssued b;
   b.ca = "site-1";
   b.cert.assign(600, 0x30);

@@ -30,7 +30,8 @@ Result<std::vector<Digest>> TileReader::Tile(int level, uint64_t index) {
   if (whole && found) std::memcpy(out.data(), raw.data(), raw.size());
   get_.Reset();
   if (!whole) {
-    return Refused("ledger.tile", fmt::format("the hash tile {} of level {} is damaged", index, level),
+    return Refused("ledger.tile",
+                   fmt::format("the hash tile {} of level {} is damaged", index, level),
                    "restore the workspace from a copy; `ledger verify` tells what is damaged");
   }
   return out;
@@ -50,10 +51,13 @@ Result<Digest> TileReader::Node(int level, uint64_t index) {
     return NodeHash(left, right);
   }
   if (at + n > tile.size()) {
-    return Refused("ledger.tile", fmt::format("the hash tile {} of level 0 is missing or short", first / kTileWidth),
-                   "restore the workspace from a copy; `ledger verify` tells what is damaged");
+    return Refused(
+        "ledger.tile",
+        fmt::format("the hash tile {} of level 0 is missing or short", first / kTileWidth),
+        "restore the workspace from a copy; `ledger verify` tells what is damaged");
   }
-  std::vector<Digest> row(tile.begin() + static_cast<ptrdiff_t>(at), tile.begin() + static_cast<ptrdiff_t>(at + n));
+  std::vector<Digest> row(tile.begin() + static_cast<ptrdiff_t>(at),
+                          tile.begin() + static_cast<ptrdiff_t>(at + n));
   for (; row.size() > 1; row.resize(row.size() / 2)) {
     for (size_t i = 0; i < row.size() / 2; ++i) row[i] = NodeHash(row[2 * i], row[2 * i + 1]);
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles: the log's hashes in rows of 256, level over level, so that a proof among millions of events
-// reads a handful of rows. Tile (0, i) holds the leaf hashes of the events 256 i to 256 i + 255, tile
-// (1, i) the roots of 256 tiles of level 0, and so on. Only full tiles are stored, but for the last of
-// level 0.
-// One thread, that of its connection. Source: docs/formats/ledger.md, "Tiles".
+// Tiles: the log's hashes in rows of 256, level over level, so that a proof among millions of
+// events reads a handful of rows. Tile (0, i) holds the leaf hashes of the events 256 i to 256 i +
+// 255, tile (1, i) the roots of 256 tiles of level 0, and so on. Only full tiles are stored, but
+// for the last of level 0. One thread, that of its connection. Source: docs/formats/ledger.md,
+// "Tiles".
 #pragma once
 
 #include "ledger/merkle.h"
@@ -31,8 +31,8 @@ class TileReader {
   Stmt get_;
 };
 
-// TileWriter collects the hashes of a growing tree and writes each tile when it is full. A copy of it is
-// the state before a batch, to go back to when the commit fails.
+// TileWriter collects the hashes of a growing tree and writes each tile when it is full. A copy of
+// it is the state before a batch, to go back to when the commit fails.
 class TileWriter {
  public:
   // Restore reads the state of a tree of `size` leaves.

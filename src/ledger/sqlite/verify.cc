@@ -19,14 +19,16 @@ class Verifier {
     BM_TRY(fresh_, Db::Open("", Db::Mode::kCreate));
     BM_CHECK(fresh_.Exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
     BM_CHECK(Registry::CreateTables(fresh_));
-    BM_TRY(Registry registry, Registry::Open(fresh_, [this](const Key16& k, std::vector<uint64_t>& out) {
+    BM_TRY(Registry registry,
+           Registry::Open(fresh_, [this](const Key16& k, std::vector<uint64_t>& out) {
              // The log's own index leads to candidates; rows of the fresh tables decide.
              return log_.FindKey(k, out);
            }));
     fold_ = &registry;
     LoadRoots();
     BM_CHECK(fresh_.Exec("BEGIN"));
-    BM_CHECK(log_.ForEachRaw(0, log_.size(), [&](uint64_t seq, ByteView raw) { return Event(seq, raw); }));
+    BM_CHECK(log_.ForEachRaw(0, log_.size(),
+                             [&](uint64_t seq, ByteView raw) { return Event(seq, raw); }));
     if (next_ != log_.size()) Missing(next_, log_.size());
     BM_CHECK(CheckTile());
     BM_CHECK(registry.EndBatch());
@@ -56,9 +58,8 @@ class Verifier {
       for (const KeptCheckpoint& k : *kept) {
         auto c = OpenCheckpoint(k.note, *key);
         if (!c || c->size != k.size) {
-          Found("ledger.checkpoint",
-                fmt::format("the stored checkpoint at {} events: {}", k.size,
-                            c ? "is of another size" : c.error().message));
+          Found("ledger.checkpoint", fmt::format("the stored checkpoint at {} events: {}", k.size,
+                                                 c ? "is of another size" : c.error().message));
           continue;
         }
         Want(*c, false);
@@ -69,17 +70,20 @@ class Verifier {
     if (!options_.since) return;
     auto c = OpenCheckpoint(*options_.since, *key);
     if (!c && c.error().code == "note.unsigned") {
-      return Found("ledger.other-log", fmt::format("the kept checkpoint is not of log {}", key->name()),
+      return Found("ledger.other-log",
+                   fmt::format("the kept checkpoint is not of log {}", key->name()),
                    "name the checkpoint that was kept for this workspace");
     }
-    if (!c) return Found("ledger.checkpoint", "the kept checkpoint: " + c.error().message, c.error().fix);
+    if (!c)
+      return Found("ledger.checkpoint", "the kept checkpoint: " + c.error().message, c.error().fix);
     Want(*c, true);
   }
 
   void Want(const Checkpoint& c, bool since) {
     if (c.size > log_.size()) {
       return Found("ledger.rolled-back",
-                   fmt::format("{} checkpoint speaks of {} events, the ledger has {}: events were removed at its end",
+                   fmt::format("{} checkpoint speaks of {} events, the ledger has {}: events were "
+                               "removed at its end",
                                since ? "the kept" : "a stored", c.size, log_.size()));
     }
     wanted_.emplace(c.size, WantedRoot{c.root, since});
@@ -92,22 +96,24 @@ class Verifier {
         continue;
       }
       Found(it->second.since ? "ledger.fork" : "ledger.checkpoint",
-            fmt::format("{} checkpoint at {} events is of another tree: an event before {} was changed, "
-                        "dropped, inserted or moved, or this ledger is a fork",
-                        it->second.since ? "the kept" : "the stored", next_, next_));
+            fmt::format(
+                "{} checkpoint at {} events is of another tree: an event before {} was changed, "
+                "dropped, inserted or moved, or this ledger is a fork",
+                it->second.since ? "the kept" : "the stored", next_, next_));
     }
   }
 
   void Missing(uint64_t from, uint64_t to) {
-    Found("ledger.event-missing", to - from == 1
-                                      ? fmt::format("event {} is missing", from)
-                                      : fmt::format("the events {} to {} are missing", from, to - 1));
+    Found("ledger.event-missing",
+          to - from == 1 ? fmt::format("event {} is missing", from)
+                         : fmt::format("the events {} to {} are missing", from, to - 1));
   }
 
   Status Event(uint64_t seq, ByteView raw) {
     if (seq != next_) {
       Missing(next_, seq);
-      // What follows is judged against its own stored hashes; signed roots can no longer be reached.
+      // What follows is judged against its own stored hashes; signed roots can no longer be
+      // reached.
       gaps_ = true;
       next_ = seq;
     }
@@ -117,7 +123,8 @@ class Verifier {
     BM_CHECK(Stored(seq));
     size_t at = seq % kTileWidth;
     if (at < stored_.size() && stored_[at] != leaf) {
-      Found("ledger.event-changed", fmt::format("event {} does not have the hash stored for it", seq));
+      Found("ledger.event-changed",
+            fmt::format("event {} does not have the hash stored for it", seq));
     }
     Envelope(seq, raw);
     ++next_;
@@ -126,19 +133,21 @@ class Verifier {
     return {};
   }
 
-  // Stored loads the tile that an event's hash stands in, and checks the one before against its parent.
+  // Stored loads the tile that an event's hash stands in, and checks the one before against its
+  // parent.
   Status Stored(uint64_t seq) {
     uint64_t tile = seq / kTileWidth;
     if (tile == tile_index_) return {};
     BM_CHECK(CheckTile());
     tile_index_ = tile;
     auto row = log_.tiles().Tile(0, tile);
-    if (!row && row.error().kind == ErrorKind::kEnvironment) return std::unexpected(std::move(row).error());
+    if (!row && row.error().kind == ErrorKind::kEnvironment)
+      return std::unexpected(std::move(row).error());
     stored_ = row ? std::move(*row) : std::vector<Digest>();
     size_t meant = std::min<uint64_t>(kTileWidth, log_.size() - tile * kTileWidth);
     if (stored_.size() != meant) {
-      Found("ledger.tile", fmt::format("the hashes of the events {} to {} are missing or damaged", tile * kTileWidth,
-                                       tile * kTileWidth + meant - 1));
+      Found("ledger.tile", fmt::format("the hashes of the events {} to {} are missing or damaged",
+                                       tile * kTileWidth, tile * kTileWidth + meant - 1));
     }
     return {};
   }
@@ -154,7 +163,8 @@ class Verifier {
         row.resize(row.size() / 2);
       }
       auto above = log_.tiles().Tile(level, index / kTileWidth);
-      if (above && above->empty() && (index / kTileWidth + 1) << (kTileHeight * (level + 1)) > log_.size()) {
+      if (above && above->empty() &&
+          (index / kTileWidth + 1) << (kTileHeight * (level + 1)) > log_.size()) {
         return {};  // not yet full
       }
       if (!above || above->empty() || (*above)[index % kTileWidth] != row[0]) {
@@ -170,16 +180,22 @@ class Verifier {
 
   // Envelope decodes an event, checks its place in time and folds it.
   void Envelope(uint64_t seq, ByteView raw) {
-    auto bad = [&](const Error& e) { Found("ledger.event-malformed", fmt::format("event {}: {}", seq, e.message)); };
+    auto bad = [&](const Error& e) {
+      Found("ledger.event-malformed", fmt::format("event {}: {}", seq, e.message));
+    };
     auto event = DecodeEvent(raw);
     if (!event) return bad(event.error());
     if (auto s = CheckType(event->type); !s) return bad(s.error());
     if (seq > 0 && (event->recorded < last_.recorded || event->id <= last_.id)) {
-      Found("ledger.event-order",
-            fmt::format("event {} was recorded before its predecessor: events were moved or inserted", seq));
+      Found(
+          "ledger.event-order",
+          fmt::format("event {} was recorded before its predecessor: events were moved or inserted",
+                      seq));
     }
     if ((seq == 0) != (event->type == Genesis::kType)) {
-      Found("ledger.genesis", fmt::format("event {} is {}: the first event, and it alone, is log.genesis", seq, event->type));
+      Found("ledger.genesis",
+            fmt::format("event {} is {}: the first event, and it alone, is log.genesis", seq,
+                        event->type));
     }
     last_ = {event->id, event->recorded};
     auto changes = Fold(*event);
@@ -194,7 +210,8 @@ class Verifier {
     return {};
   }
 
-  // CheckIndex looks up every identity, and thereby sees two live ones in a slot or two owners of a key.
+  // CheckIndex looks up every identity, and thereby sees two live ones in a slot or two owners of a
+  // key.
   Status CheckIndex() {
     BM_TRY(Stmt s, fresh_.Prepare("SELECT seq FROM identity ORDER BY seq"));
     for (;;) {
@@ -209,20 +226,23 @@ class Verifier {
         return std::ranges::any_of(rows, [&](const IdentityRow& r) { return r.seq == seq; });
       };
       if (!has(by_key) || !has(by_unit) || !by_serial) {
-        Found("ledger.key-index", fmt::format("the key index does not find the identity of event {}", seq),
+        Found("ledger.key-index",
+              fmt::format("the key index does not find the identity of event {}", seq),
               "run `birthmark ledger rebuild`");
       }
       for (const IdentityRow& r : by_key) {
         if (r.seq < seq && (r.unit != row->unit || r.slot != row->slot)) {
-          Found("ledger.key-seen", fmt::format("the events {} and {} give one key to {} ({}) and {} ({})", r.seq, seq,
-                                               r.unit, r.slot, row->unit, row->slot),
+          Found("ledger.key-seen",
+                fmt::format("the events {} and {} give one key to {} ({}) and {} ({})", r.seq, seq,
+                            r.unit, r.slot, row->unit, row->slot),
                 "revoke both identities: two devices share a private key");
         }
       }
       for (const IdentityRow& r : by_unit) {
         if (r.seq < seq && r.slot == row->slot && IsLive(r.state) && IsLive(row->state)) {
-          Found("ledger.slot-live", fmt::format("{} has two live identities in slot {}, of the events {} and {}",
-                                                row->unit, row->slot, r.seq, seq),
+          Found("ledger.slot-live",
+                fmt::format("{} has two live identities in slot {}, of the events {} and {}",
+                            row->unit, row->slot, r.seq, seq),
                 "supersede one of them");
         }
       }

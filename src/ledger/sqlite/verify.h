@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// VerifyLog: is a log what it says it is? Looks at everything once, in flat memory, and reports all it
-// finds. Leaves out mending. Source: docs/formats/ledger.md, "What can be found".
+// VerifyLog: is a log what it says it is? Looks at everything once, in flat memory, and reports all
+// it finds. Leaves out mending. Source: docs/formats/ledger.md, "What can be found".
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 namespace birthmark::ledger {
 
 struct VerifyOptions {
-  // A checkpoint kept elsewhere: without one, a log that was put back to an older state cannot be told
-  // from one that never went further.
+  // A checkpoint kept elsewhere: without one, a log that was put back to an older state cannot be
+  // told from one that never went further.
   std::optional<std::string> since;
   // The key to trust for checkpoints; without it the key that the log's own first event names.
   std::optional<NoteKey> key;
@@ -30,12 +30,12 @@ struct VerifyReport {
   Digest root{};             // of the events as they are
 };
 
-// VerifyLog recomputes every leaf and the tree, decodes every event strictly, checks every checkpoint, folds
-// the registry anew and compares, and looks every identity up in the key index.
+// VerifyLog recomputes every leaf and the tree, decodes every event strictly, checks every
+// checkpoint, folds the registry anew and compares, and looks every identity up in the key index.
 // Codes: ledger.event-missing, ledger.event-changed, ledger.event-malformed, ledger.event-order,
-// ledger.tile, ledger.checkpoint, ledger.rolled-back, ledger.fork, ledger.other-log, ledger.registry,
-// ledger.key-index, ledger.slot-live, ledger.key-seen, ledger.genesis.
-// Errors: only what keeps it from looking (ledger.io, ledger.corrupt).
+// ledger.tile, ledger.checkpoint, ledger.rolled-back, ledger.fork, ledger.other-log,
+// ledger.registry, ledger.key-index, ledger.slot-live, ledger.key-seen, ledger.genesis. Errors:
+// only what keeps it from looking (ledger.io, ledger.corrupt).
 Result<VerifyReport> VerifyLog(LogReader& log, const VerifyOptions& options = {});
 
 }  // namespace birthmark::ledger

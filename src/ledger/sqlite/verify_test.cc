@@ -12,7 +12,7 @@ namespace {
 // Tampered is a log of 301 events with a checkpoint at 200, closed, to be edited by SQL.
 struct Tampered {
   TestLog log;
-  std::string kept;      // checkpoint at 301, kept elsewhere
+  std::string kept;  // checkpoint at 301, kept elsewhere
   std::string kept_200;
 
   Tampered() {
@@ -64,14 +64,19 @@ TEST(VerifyLog, AnUntouchedLogHasNoFinding) {
 TEST(VerifyLog, FindsAChangedEvent) {
   for (uint64_t seq : {uint64_t{5}, uint64_t{290}}) {  // in a full tile, and in the last one
     Tampered t;
-    t.Sql(fmt::format("UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) AS BLOB) WHERE seq={}", seq));
+    t.Sql(
+        fmt::format("UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) "
+                    "AS BLOB) WHERE seq={}",
+                    seq));
     Tampered::Says(t.Verify(), "ledger.event-changed", fmt::format("event {}", seq));
   }
 }
 
 TEST(VerifyLog, FindsAChangedEventWhoseHashesWereForgedToo) {
   Tampered t;
-  t.Sql("UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) AS BLOB) WHERE seq=5");
+  t.Sql(
+      "UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) AS BLOB) "
+      "WHERE seq=5");
   t.PutTiles();
   Tampered::Says(t.Verify(), "ledger.checkpoint", "200");
   Tampered::Says(t.Verify(t.kept), "ledger.fork", "301");
@@ -85,7 +90,9 @@ TEST(VerifyLog, FindsADroppedEvent) {
 
 TEST(VerifyLog, FindsADroppedEventWhoseGapWasClosed) {
   Tampered t;
-  t.Sql("DELETE FROM log WHERE seq=100; UPDATE log SET seq=-seq WHERE seq>100; UPDATE log SET seq=-seq-1 WHERE seq<0");
+  t.Sql(
+      "DELETE FROM log WHERE seq=100; UPDATE log SET seq=-seq WHERE seq>100; UPDATE log SET "
+      "seq=-seq-1 WHERE seq<0");
   Tampered::Says(t.Verify(), "ledger.event-changed", "event 100 ");
   t.PutTiles();
   Tampered::Says(t.Verify(), "ledger.checkpoint", "200");
@@ -94,7 +101,9 @@ TEST(VerifyLog, FindsADroppedEventWhoseGapWasClosed) {
 
 TEST(VerifyLog, FindsReorderedEvents) {
   Tampered t;
-  t.Sql("UPDATE log SET seq=-1 WHERE seq=20; UPDATE log SET seq=20 WHERE seq=21; UPDATE log SET seq=21 WHERE seq=-1");
+  t.Sql(
+      "UPDATE log SET seq=-1 WHERE seq=20; UPDATE log SET seq=20 WHERE seq=21; UPDATE log SET "
+      "seq=21 WHERE seq=-1");
   auto r = t.Verify();
   Tampered::Says(r, "ledger.event-changed", "event 20 ");
   Tampered::Says(r, "ledger.event-changed", "event 21 ");
@@ -117,7 +126,9 @@ TEST(VerifyLog, FindsALogThatWasPutBackOnlyAgainstAKeptCheckpoint) {
 
 TEST(VerifyLog, FindsAForkThatGrewAsLong) {
   Tampered t;
-  t.Sql("DELETE FROM checkpoints; DELETE FROM log WHERE seq>=250; DELETE FROM identity WHERE seq>=250");
+  t.Sql(
+      "DELETE FROM checkpoints; DELETE FROM log WHERE seq>=250; DELETE FROM identity WHERE "
+      "seq>=250");
   t.PutTiles();
   fs::remove_all(t.log.dir / kKeysDir);
   t.log.Reopen();
@@ -141,8 +152,9 @@ TEST(VerifyLog, FindsDamagedHashes) {
 }
 
 TEST(VerifyLog, FindsARegistryThatSaysOtherThanTheEvents) {
-  for (const char* sql : {"UPDATE identity SET state='shipped' WHERE seq=7", "DELETE FROM identity WHERE seq=7",
-                          "INSERT INTO unit VALUES('bmc/x','bmc','locked','',0,1,1)", "DELETE FROM notable"}) {
+  for (const char* sql :
+       {"UPDATE identity SET state='shipped' WHERE seq=7", "DELETE FROM identity WHERE seq=7",
+        "INSERT INTO unit VALUES('bmc/x','bmc','locked','',0,1,1)", "DELETE FROM notable"}) {
     Tampered t;
     t.Sql(sql);
     Tampered::Says(t.Verify(), "ledger.registry", "");
@@ -155,10 +167,13 @@ TEST(VerifyLog, FindsARegistryThatSaysOtherThanTheEvents) {
 
 TEST(VerifyLog, FindsAForgedCheckpoint) {
   Tampered t;
-  t.Sql("UPDATE checkpoints SET note = replace(note, char(10) || '200' || char(10), char(10) || '201' || char(10))");
+  t.Sql(
+      "UPDATE checkpoints SET note = replace(note, char(10) || '200' || char(10), char(10) || "
+      "'201' || char(10))");
   Tampered::Says(t.Verify(), "ledger.checkpoint", "");
   auto other = *crypto::SoftwareSigner::Generate(crypto::Algorithm::kEd25519);
-  std::string forged = SignCheckpoint({"acme/factory-test", 301, t.Verify().root, {}}, *other).value();
+  std::string forged =
+      SignCheckpoint({"acme/factory-test", 301, t.Verify().root, {}}, *other).value();
   Tampered::Says(t.Verify(forged), "ledger.other-log", "");
 }
 
@@ -171,7 +186,9 @@ TEST(VerifyLog, FindsEventsThatDoNotDecode) {
 
 TEST(VerifyLog, StopsAtSoManyFindings) {
   Tampered t;
-  t.Sql("UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) AS BLOB) WHERE seq>0");
+  t.Sql(
+      "UPDATE log SET event = CAST(substr(event,1,400) || x'31' || substr(event,402) AS BLOB) "
+      "WHERE seq>0");
   VerifyOptions o;
   o.max_findings = 7;
   EXPECT_EQ(VerifyLog(*t.log.Read(), o)->findings.all().size(), 7u);

@@ -59,11 +59,12 @@ void WriterQueue::Work() {
       for (auto& t : tasks) t(*writer_);
       lock.lock();
     }
-    // Taking all that waits, then committing, is the group: while a commit syncs, the next group forms.
-    // No one waits for a group to fill.
+    // Taking all that waits, then committing, is the group: while a commit syncs, the next group
+    // forms. No one waits for a group to fill.
     std::vector<Item> batch;
     size_t events = 0, taken = 0;
-    while (taken < waiting_.size() && events < kMaxBatch) events += waiting_[taken++].submission.size();
+    while (taken < waiting_.size() && events < kMaxBatch)
+      events += waiting_[taken++].submission.size();
     if (taken == waiting_.size()) {
       batch.swap(waiting_);
     } else {

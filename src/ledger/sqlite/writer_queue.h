@@ -23,8 +23,8 @@ class WriterQueue {
   WriterQueue(const WriterQueue&) = delete;
   WriterQueue& operator=(const WriterQueue&) = delete;
 
-  // Submit gives a submission to the writer; the receipt comes when it is durable. It waits while more
-  // than kMaxWaiting events stand in line. Errors: those of LogWriter::Append, ledger.closed.
+  // Submit gives a submission to the writer; the receipt comes when it is durable. It waits while
+  // more than kMaxWaiting events stand in line. Errors: those of LogWriter::Append, ledger.closed.
   std::future<Result<Receipt>> Submit(Submission submission);
   // Append submits and waits.
   Result<Receipt> Append(Submission submission) { return Submit(std::move(submission)).get(); }
