@@ -41,6 +41,25 @@ has "init.production"
 [ ! -e other ] && [ ! -e other.offline ] || die "a refused init left folders"
 ls -d .other.init-* 2>/dev/null && die "a refused init left its scratch folder"
 
+say "the leak guard: numbers that give the split away are not signed"
+bm plan new --like bulb -o bulb.toml >/dev/null
+for pair in "0 2" "2 3"; do
+  read -r extra continents <<<"$pair"
+  rm -rf guard guard.offline
+  {
+    cat bulb.toml
+    for number in "extra $extra" "continents $continents"; do
+      printf '[[declared]]\nquestion = "identity-shared-split-%s"\nvalue = %s\nrole = "PKI operator"\ndate = 2026-10-14\n' ${number}
+    done
+  } >guard.toml
+  bm init guard --plan guard.toml >/dev/null
+  bm line run guard --units 1 >/dev/null
+  expect 1 bm disclose guard -o guard.birthmark
+  has "leak.narrow"
+  has "nothing was signed"
+  [ ! -e guard.birthmark ] || die "a refused disclosure was written"
+done
+
 say "secrets"
 (umask 077 && echo wrong >wrong.pass)
 expect 1 bm line run ws --units 1 --passphrase-file wrong.pass
