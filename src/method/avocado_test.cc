@@ -138,7 +138,7 @@ TEST_F(Avocado, TwiceIsTheSameCertificate) {
   EXPECT_EQ(second->read_backs[0].found, desk_.issued[0].certified.certificate.digest());
   EXPECT_EQ(first->read_backs[0].found, second->read_backs[0].found);
   EXPECT_THAT(first->detail, testing::HasSubstr("key made"));
-  EXPECT_THAT(second->detail, testing::HasSubstr("key found"));
+  EXPECT_THAT(second->detail, testing::HasSubstr("key and certificate found"));
   EXPECT_EQ(SlotOf(e).generation, 1u);
 }
 
