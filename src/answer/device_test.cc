@@ -248,6 +248,37 @@ TEST(FirstStageExposure, OneCredentialAtTwoSitesAtOnceIsALowerBound) {
   EXPECT_TRUE(Says(f.Exposure().measured->notes, "shared log-in"));
 }
 
+TEST(FirstStageExposure, PeopleAtStationsThatWorkByThemselvesCountLikeAllOthers) {
+  Factory f;
+  Person a = f.log.MakePerson(f.operations, "p-a"), b = f.log.MakePerson(f.operations, "p-b");
+  f.log.From("acme/factory/island-burner-1");
+  f.Work("burner", {f.log.Session(a, "burner")});
+  f.log.From("acme/factory/island-burner-2");
+  f.Work("burner", {f.log.Session(b, "burner")});
+  f.log.From("");
+  Answer answer = f.Exposure();
+  ASSERT_TRUE(answer.measured);
+  EXPECT_EQ(answer.measured->value, cbor::Value(2));
+  EXPECT_FALSE(Says(answer.measured->notes, "shared log-in"));
+}
+
+TEST(FirstStageExposure, OneCredentialInTwoStationsRunsAtOnceIsALowerBound) {
+  Factory f;
+  Person a = f.log.MakePerson(f.operations, "p-a");
+  f.log.From("acme/factory/island-burner-1");
+  f.Work("burner", {f.log.Session(a, "burner")});
+  f.log.From("acme/factory/island-burner-2");
+  f.log.At(kMinute);
+  f.Work("burner", {f.log.Session(a, "burner")});
+  f.log.From("");
+  f.log.At(2 * kMinute);  // both go on
+  f.Work("burner", {});
+  Answer answer = f.Exposure();
+  ASSERT_TRUE(answer.measured);
+  EXPECT_EQ(answer.measured->value, cbor::Value(1));
+  EXPECT_TRUE(Says(answer.measured->notes, "two stations' own runs"));
+}
+
 TEST(FirstStageExposure, ReleasersAndAdministratorsCount) {
   Factory f;
   Person a = f.log.MakePerson(f.operations, "p-a");

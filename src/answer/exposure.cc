@@ -21,6 +21,7 @@ constexpr size_t kMaxNamed = 20;  // exclusions told one by one
 struct Stretch {
   int64_t from, to;
   uint32_t site;
+  uint32_t log;  // of the station's own, where it works by itself
 };
 
 // Board is the state of working out one answer.
@@ -72,7 +73,7 @@ void CountSessions(Work& w) {
     w.person_sessions.insert(id);
     const uint32_t site = f.names.Find(f.StationSite(row.body.station));
     w.people[site].insert(p.pseudonym);
-    w.stretches[p.pseudonym].push_back({row.at, until, site});
+    w.stretches[p.pseudonym].push_back({row.at, until, site, f.session_logs[i]});
   }
 }
 
@@ -109,16 +110,35 @@ void CountAdministrators(Work& w) {
   }
 }
 
-// NoteShared tells when one credential was in use at two sites at the same time.
+// InTwoLogs is true when one credential was signed on in two logs at once: the runs of one log
+// follow each other, so these are two people, or one who left a session open.
+bool InTwoLogs(const std::vector<Stretch>& by_time) {
+  std::map<uint32_t, int64_t> ends;
+  for (const Stretch& s : by_time) {
+    for (const auto& [log, end] : ends)
+      if (log != s.log && s.from < end) return true;
+    int64_t& end = ends[s.log];
+    end = std::max(end, s.to);
+  }
+  return false;
+}
+
+// NoteShared tells when one credential was in use at two sites, or in two stations' own runs, at
+// the same time.
 void NoteShared(Work& w) {
   for (auto& [pseudonym, stretches] : w.stretches) {
     std::ranges::sort(stretches, {}, &Stretch::from);
+    if (InTwoLogs(stretches)) {
+      w.notes.push_back(
+          "lower bound: one credential was in use at two stations' own runs at once (shared "
+          "log-in)");
+    }
     for (size_t i = 1; i < stretches.size(); ++i) {
       const Stretch &a = stretches[i - 1], &b = stretches[i];
       if (a.site != b.site && b.from < a.to) {
         w.notes.push_back(
             "lower bound: one credential was in use at two sites at once (shared log-in)");
-        return;
+        break;
       }
     }
   }

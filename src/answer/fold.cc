@@ -150,7 +150,10 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
     has_genesis_ = true;
     return read(genesis);
   }
-  if (e.type == ledger::SessionOpened::kType) return row(sessions);
+  if (e.type == ledger::SessionOpened::kType) {
+    session_logs.push_back(e.log ? names.Add(*e.log) : kNone);
+    return row(sessions);
+  }
   if (e.type == ledger::KeyCreated::kType) return row(keys);
   if (e.type == ledger::RequestCarried::kType) return row(requests);
   if (e.type == ledger::CredentialIssued::kType) return row(credentials);

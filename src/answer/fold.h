@@ -153,6 +153,7 @@ class Fold {
   std::vector<Row<ledger::RequestCarried>> requests;
   std::vector<Row<ledger::CredentialIssued>> credentials;
   std::vector<Row<ledger::SessionOpened>> sessions;
+  std::vector<uint32_t> session_logs;  // of each session: the log it came from, kNone for this one
   std::unordered_map<std::string, int64_t> session_ends;
   std::vector<Row<ledger::ImageReleased>> images;
   std::vector<Row<ledger::AnchorRead>> anchors_read;

@@ -9,21 +9,6 @@
 namespace birthmark::answer {
 namespace {
 
-// Statement is what a credential signs to say "I am here".
-struct Statement {
-  int64_t at = 0;
-  std::string role;
-  std::string station;
-  std::string workspace;
-  template <class V>
-  void Fields(V& v) {
-    v("at", at);
-    v("role", role);
-    v("station", station);
-    v("workspace", workspace);
-  }
-};
-
 Result<crypto::Certificate> Signer(const cbor::CoseSign1& message) {
   if (message.headers.x5chain.empty()) {
     return Refused("answer.session-chain", "no certificate in its proof");
@@ -59,7 +44,8 @@ Presence CheckSession(const Fold& fold, uint32_t session) {
   };
   auto message = cbor::ParseCose(row.body.proof);
   if (!message) return fault("its proof is no COSE_Sign1");
-  const Statement meant{row.at, row.body.role, row.body.station, fold.genesis.workspace};
+  const ledger::SessionStatement meant{row.at, row.body.role, row.body.station,
+                                       fold.genesis.workspace};
   if (!message->payload || *message->payload != cbor::ToCbor(meant)) {
     return fault("its proof speaks of another time, role, station or workspace");
   }

@@ -224,7 +224,7 @@ class TestLog : public ledger::EventSource {
   Status ForEach(const ledger::EventFn& fn) override {
     for (size_t i = 0; i < raw_.size(); ++i) {
       if (hidden_.contains(i)) continue;
-      BM_TRY(ledger::Event e, ledger::DecodeEvent(raw_[i]));
+      BM_TRY(ledger::Event e, ledger::ReadEvent(raw_[i]));
       BM_CHECK(fn(i, e, raw_[i]));
     }
     return {};
@@ -236,9 +236,17 @@ class TestLog : public ledger::EventSource {
     context.actor = actor;
     ledger::Event e = ledger::MakeEvent(context, now_, "", body);
     e.recorded = Millis(now_);
+    if (!island_.empty()) {
+      ledger::EntryImported entry{
+          .seq = raw_.size(), .entry = ledger::EncodeEvent(std::move(e)), .origin = island_};
+      e = ledger::MakeEvent({}, now_, "", entry);
+      e.recorded = Millis(now_);
+    }
     raw_.push_back(ledger::EncodeEvent(std::move(e)));
     return raw_.size() - 1;
   }
+  // From makes all that follows come from another log, by import; "" ends that.
+  void From(std::string island) { island_ = std::move(island); }
   void At(int64_t ms_after_start) { now_ = kStart + std::chrono::milliseconds(ms_after_start); }
   Time now() const { return now_; }
   size_t size() const { return raw_.size(); }
@@ -389,6 +397,7 @@ class TestLog : public ledger::EventSource {
   Time now_ = kStart;
   SystemRng rng_;
   std::vector<Bytes> raw_;
+  std::string island_;
   std::set<size_t> hidden_;
   int sessions_ = 0;
 };

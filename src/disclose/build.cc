@@ -284,7 +284,8 @@ Result<Built> Build(const BuildInput& input, ledger::EventSource& source) {
   d.rehearsal = evaluation.rehearsal;
   if (d.rehearsal) {
     const auto& stations = evaluation.plan.stations;
-    if (std::any_of(stations.begin(), stations.end(),
+    if (evaluation.plan.board ||
+        std::any_of(stations.begin(), stations.end(),
                     [](const plan::Station& s) { return s.link == "emulator"; })) {
       d.marks.emplace_back(kMarkDevices);
     }

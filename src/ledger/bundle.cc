@@ -11,7 +11,7 @@
 namespace birthmark::ledger {
 namespace {
 
-constexpr size_t kMaxItem = kMaxEventBytes + 16;
+constexpr size_t kMaxItem = kMaxStoredBytes + 16;
 constexpr size_t kChunk = 64 << 10;
 constexpr size_t kMaxTypeName = 200;
 
@@ -54,7 +54,7 @@ Status BundleWriter::Put(const Bytes& item) {
 }
 
 Status BundleWriter::Add(ByteView event) {
-  if (event.size() > kMaxEventBytes)
+  if (event.size() > kMaxStoredBytes)
     return Refused("ledger.event-large", "an event is larger than 1 MiB");
   tree_.Append(LeafHash(event));
   Bytes item;
@@ -228,7 +228,7 @@ Status EachLeaf(const OpenStream& open, const std::string& checkpoint,
 Status Bundle::ForEach(const EventFn& fn) {
   return EachLeaf(open_, summary_.header.checkpoint, [&](const BundleLeaf& leaf) -> Status {
     if (leaf.redacted) return {};
-    auto event = DecodeEvent(leaf.raw);
+    auto event = ReadEvent(leaf.raw);
     if (!event)
       return std::unexpected(std::move(event).error().Context(fmt::format("event {}", leaf.seq)));
     return fn(leaf.seq, *event, leaf.raw);

@@ -25,6 +25,8 @@ struct Event {
   std::optional<std::string> station;
   std::optional<std::string> subject;  // "unit:BMC-0001", "ca:site-1", "anchor:boot"
   int64_t recorded = 0;                // written down, milliseconds since 1970 UTC
+  // Not of the encoding: the log that an imported event comes from, set by ReadEvent.
+  std::optional<std::string> log;
 
   template <class V>
   void Fields(V& v) {

@@ -21,12 +21,19 @@ constexpr std::string_view kRecordedKey = "\x68recorded\x1b";  // … a number o
 constexpr int64_t kPlaceholder = int64_t{1} << 32;
 
 constexpr std::string_view kTypes[] = {
-    Genesis::kType,         PlanAdopted::kType,    KeyCreated::kType,       KeyDestroyed::kType,
-    CaCreated::kType,       RequestCarried::kType, CredentialIssued::kType, SessionOpened::kType,
-    SessionClosed::kType,   ImageReleased::kType,  AnchorRead::kType,       IdentityIssued::kType,
-    IdentityState::kType,   UnitIntent::kType,     UnitVisit::kType,        UnitState::kType,
-    CustodyLeg::kType,      KeyOutside::kType,     TrialsRun::kType,        DisclosureSigned::kType,
-    SignerCertified::kType,
+    Genesis::kType,           PlanAdopted::kType,      KeyCreated::kType,
+    KeyDestroyed::kType,      CaCreated::kType,        RequestCarried::kType,
+    CredentialIssued::kType,  SessionOpened::kType,    SessionClosed::kType,
+    ImageReleased::kType,     AnchorRead::kType,       IdentityIssued::kType,
+    IdentityState::kType,     UnitIntent::kType,       UnitVisit::kType,
+    UnitState::kType,         CustodyLeg::kType,       KeyOutside::kType,
+    TrialsRun::kType,         DisclosureSigned::kType, SignerCertified::kType,
+    TokenIssued::kType,       TokenUsed::kType,        TokenRevoked::kType,
+    CredentialRevoked::kType, StationAdded::kType,     StationState::kType,
+    StationChecked::kType,    IslandOpened::kType,     EntryImported::kType,
+    EntrySetAside::kType,     SegmentImported::kType,  PoolFilled::kType,
+    PoolReleased::kType,      ReconcileClosed::kType,  UnitCorrected::kType,
+    IdentityAdopted::kType,   KeysAudited::kType,      LotState::kType,
 };
 
 // IdPlace is the offset of the 16 octets of the id.
@@ -52,10 +59,28 @@ Bytes EncodeEvent(Event e) {
 }
 
 Result<Event> DecodeEvent(ByteView encoded) {
-  if (encoded.size() > kMaxEventBytes) {
+  if (encoded.size() > kMaxStoredBytes) {
     return Refused("ledger.event-large", "an event is larger than 1 MiB");
   }
   return cbor::FromCbor<Event>(encoded);
+}
+
+bool TakenOver(std::string_view type) {
+  for (std::string_view prefix : {"unit.", "identity.", "session.", "custody.", "pool."})
+    if (type.starts_with(prefix)) return true;
+  return type == KeyOutside::kType;
+}
+
+Result<Event> ReadEvent(ByteView encoded) {
+  BM_TRY(Event outer, DecodeEvent(encoded));
+  if (outer.type != EntryImported::kType) return outer;
+  auto body = cbor::FromValue<EntryImported>(outer.body);
+  if (!body) return std::unexpected(std::move(body).error().Context(outer.type));
+  auto inner = DecodeEvent(body->entry);
+  if (!inner) return std::unexpected(std::move(inner).error().Context(outer.type));
+  if (!TakenOver(inner->type)) return outer;
+  inner->log = std::move(body->origin);
+  return inner;
 }
 
 Status StampEvent(std::span<uint8_t> e, const EventStamp& stamp) {

@@ -9,8 +9,9 @@
 
 namespace birthmark::ledger {
 
-// kMaxEventBytes bounds one encoded event.
+// kMaxEventBytes bounds one encoded event, kMaxStoredBytes one that carries an event of another log.
 inline constexpr size_t kMaxEventBytes = 1 << 20;
+inline constexpr size_t kMaxStoredBytes = kMaxEventBytes + 4096;
 
 // EncodeEvent gives the stored form with an id and a time of recording that the writer will
 // overwrite.
@@ -18,6 +19,15 @@ Bytes EncodeEvent(Event e);
 
 // DecodeEvent reads an event strictly. Errors: ledger.event-large, those of cbor::FromCbor.
 Result<Event> DecodeEvent(ByteView encoded);
+
+// TakenOver says which types count here when another log's entry is imported: what happened to
+// units, identities and at stations. Its plans, keys, authorities and credentials are known here
+// already, by events of this log.
+bool TakenOver(std::string_view type);
+// ReadEvent is DecodeEvent for those who ask what happened: an imported entry of a type that is
+// taken over is given as the event it carries, with its own actor, station and times, and the log
+// it comes from. Whoever verifies bytes uses DecodeEvent.
+Result<Event> ReadEvent(ByteView encoded);
 
 // EventStamp is what the writer alone decides. Ids grow strictly along a log, so a fresh one is
 // never an old one, and a reader can see that with one look at its neighbour.
@@ -38,7 +48,7 @@ bool KnownType(std::string_view type);
 // "example.com/oven-curve". Errors: ledger.event-type.
 Status CheckType(std::string_view type);
 
-// EventFn sees an event, its place in its log and its stored bytes.
+// EventFn sees an event as ReadEvent gives it, its place in this log and its stored bytes.
 using EventFn = std::function<Status(uint64_t seq, const Event& event, ByteView raw)>;
 
 // EventSource is where answers read from: a workspace's own log or a bundle of it.

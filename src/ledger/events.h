@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "cbor/reflect.h"
+#include "ledger/events_floor.h"
 
 namespace birthmark::ledger {
 
@@ -164,6 +165,21 @@ struct CredentialIssued {
   }
 };
 
+// SessionStatement is what a credential signs to say "I am here".
+struct SessionStatement {
+  int64_t at = 0;
+  std::string role;
+  std::string station;
+  std::string workspace;
+  template <class V>
+  void Fields(V& v) {
+    v("at", at);
+    v("role", role);
+    v("station", station);
+    v("workspace", workspace);
+  }
+};
+
 // SessionOpened is a person proving a credential at a station. `proof` is a COSE_Sign1 by the
 // credential over the deterministic CBOR of {"at","role","station","workspace"}, x5chain inside, so
 // that anyone can check who was there.
@@ -233,7 +249,9 @@ struct AnchorRead {
 // IdentityIssued is one certificate: the event is the issue, in one commit.
 struct IdentityIssued {
   static constexpr std::string_view kType = "identity.issued";
+  std::optional<std::string> by;  // who asked, where it was not the line: "token:7f3a…", "self"
   std::string ca;
+  std::optional<std::string> via;  // the protocol: "est", "cmp", "scep", "est-coaps"
   Bytes cert;
   std::string slot;  // "idevid"
   Digest spki{};
@@ -243,7 +261,9 @@ struct IdentityIssued {
   std::string method;
   template <class V>
   void Fields(V& v) {
+    v("by", by);
     v("ca", ca);
+    v("via", via);
     v("cert", cert);
     v("slot", slot);
     v("spki", spki);

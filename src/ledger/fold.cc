@@ -24,7 +24,10 @@ void FoldBody(const Event&, const CaCreated& b, Changes& out) {
       CaRow{0, b.id, b.pki, b.name, b.issuer, b.level, b.offline, b.max_count, b.issues_until, 0});
 }
 void FoldBody(const Event& e, const CredentialIssued& b, Changes& out) {
-  out.push_back(CredentialRow{0, b.pseudonym, b.kind, b.role, e.at});
+  out.push_back(CredentialRow{0, b.pseudonym, b.kind, b.role, e.at, std::nullopt});
+}
+void FoldBody(const Event& e, const CredentialRevoked& b, Changes& out) {
+  out.push_back(CredentialEnd{b.pseudonym, e.at});
 }
 void FoldBody(const Event& e, const SessionOpened& b, Changes& out) {
   out.push_back(SessionRow{0, b.id, b.pseudonym, b.role, b.station, e.at, std::nullopt});
@@ -40,17 +43,50 @@ void FoldBody(const Event& e, const IdentityIssued& b, Changes& out) {
   r.slot = b.slot;
   r.ca = b.ca;
   r.method = b.method;
+  r.station = e.station.value_or("");
+  r.via = b.via.value_or("");
   r.issued_at = r.state_at = e.at;
   out.push_back(std::move(r));
+  // A unit that enrols over a network may never have been on a station.
+  if (b.via) out.push_back(UnitChange{b.unit, e.at, std::nullopt, std::nullopt, false});
 }
 void FoldBody(const Event& e, const IdentityState& b, Changes& out) {
   out.push_back(IdentityStateChange{b.serial, b.state, e.at});
 }
+void FoldBody(const Event& e, const IdentityAdopted& b, Changes& out) {
+  IdentityRow r;
+  r.serial = b.serial;
+  r.spki = b.spki;
+  r.unit = b.unit;
+  r.slot = b.slot;
+  r.ca = b.ca;
+  r.state = b.state;
+  r.issued_at = r.state_at = e.at;
+  out.push_back(std::move(r));
+}
 void FoldBody(const Event& e, const UnitVisit& b, Changes& out) {
   out.push_back(UnitChange{b.unit, e.at, std::nullopt, b.site, true});
+  out.push_back(VisitRow{b.station, b.unit, b.chip.value_or(""), e.at, e.at});
 }
 void FoldBody(const Event& e, const UnitState& b, Changes& out) {
   out.push_back(UnitChange{b.unit, e.at, b.state, std::nullopt, false});
+}
+
+void FoldBody(const Event&, const EntrySetAside& b, Changes& out) {
+  out.push_back(ForeignEntry{b.origin, b.seq, LeafHash(b.entry), true});
+}
+void FoldBody(const Event&, const SegmentImported& b, Changes& out) {
+  out.push_back(ForeignEnd{b.origin, b.to});
+}
+
+void FoldBody(const Event& e, const PoolFilled& b, Changes& out) {
+  for (size_t i = 0; i < b.serials.size(); ++i) {
+    out.push_back(PoolRow{0, i, b.product + "/" + b.serials[i], b.id, b.station, b.product, e.at,
+                          e.at, "left"});
+  }
+}
+void FoldBody(const Event& e, const PoolReleased& b, Changes& out) {
+  out.push_back(PoolEnd{b.unit, e.at});
 }
 
 // FoldAs folds e when it is of type B, and says whether it was.
@@ -74,24 +110,48 @@ Status FoldAny(const Event& e, Changes& out) {
   return status;
 }
 
+// FoldImported folds what another log's entry carries, and counts the entry.
+Status FoldImported(const Event& e, Changes& out) {
+  BM_TRY(EntryImported b, BodyOf<EntryImported>(e));
+  BM_TRY(Event inner, DecodeEvent(b.entry));
+  BM_CHECK(CheckType(inner.type));
+  if (TakenOver(inner.type)) {
+    BM_TRY(out, Fold(inner));
+  }
+  out.push_back(ForeignEntry{b.origin, b.seq, LeafHash(b.entry), false});
+  return {};
+}
+
 // Many events of these types follow each unit; all others are few.
 bool IsMany(std::string_view type) {
   return type.starts_with("identity.") || type.starts_with("unit.") ||
-         type.starts_with("session.") || type == KeyOutside::kType;
+         type.starts_with("session.") || type.starts_with("entry.") || type == KeyOutside::kType ||
+         type == PoolReleased::kType;
 }
 
 }  // namespace
 
 bool IsLive(std::string_view s) {
-  return s != "superseded" && s != "revoked" && s != "void" && s != "destroyed";
+  return s != "superseded" && s != "revoked" && s != "void" && s != "destroyed" && s != "expired";
+}
+
+bool IsFinished(std::string_view s) {
+  return s == "packed" || s == "shipped" || s == "scrapped" || s == "adopted" || s == "corrected";
 }
 
 Result<Changes> Fold(const Event& e) {
   BM_CHECK(CheckType(e.type));
   Changes out;
+  if (e.type == EntryImported::kType) {
+    if (Status s = FoldImported(e, out); !s)
+      return std::unexpected(std::move(s).error().Context(e.type));
+    return out;
+  }
   BM_CHECK(
-      FoldAny<IdentityIssued, IdentityState, UnitVisit, UnitState, SessionOpened, SessionClosed,
-              KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, PlanAdopted>(e, out));
+      FoldAny<IdentityIssued, IdentityState, IdentityAdopted, UnitVisit, UnitState, PoolFilled,
+              PoolReleased, SessionOpened, SessionClosed, KeyCreated, KeyDestroyed, CaCreated,
+              CredentialIssued, CredentialRevoked, PlanAdopted, EntrySetAside, SegmentImported>(
+          e, out));
   if (!IsMany(e.type)) out.push_back(Notable{e.type});
   return out;
 }
@@ -100,7 +160,7 @@ Result<NewEvent> Prepare(const Event& e) {
   NewEvent n;
   BM_TRY(n.changes, Fold(e));
   n.encoded = EncodeEvent(e);
-  if (n.encoded.size() > kMaxEventBytes) {
+  if (n.encoded.size() > (e.type.starts_with("entry.") ? kMaxStoredBytes : kMaxEventBytes)) {
     return Refused("ledger.event-large", fmt::format("a {} event is larger than 1 MiB", e.type));
   }
   return n;

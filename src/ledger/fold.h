@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ledger/event_codec.h"
+#include "ledger/merkle.h"
 
 namespace birthmark::ledger {
 
@@ -18,14 +19,17 @@ struct IdentityRow {
   uint64_t seq = 0;  // of identity.issued
   Bytes serial;
   Digest spki{};
-  std::string unit, slot, ca, method;
+  std::string unit, slot, ca;
+  std::string method;  // empty: adopted, nothing is known of how the key was made
   std::string state = "issued";
+  std::string station;  // where it was issued; empty: over a network or in an office
+  std::string via;      // the protocol, where it was issued over a network
   int64_t issued_at = 0;
   int64_t state_at = 0;
 };
 
-// IsLive is false for identities that ended: superseded, revoked, void, destroyed. A certificate
-// lost at a station still counts until somebody ends it.
+// IsLive is false for identities that ended: superseded, revoked, void, destroyed, expired. A
+// certificate lost at a station, or on hold, still counts until somebody ends it.
 bool IsLive(std::string_view identity_state);
 
 struct IdentityStateChange {
@@ -40,11 +44,36 @@ struct UnitRow {
   int64_t first_at = 0, last_at = 0;
   uint64_t visits = 0;
 };
+// IsFinished is true for states in which a unit is on no line: packed, shipped, scrapped, adopted,
+// corrected.
+bool IsFinished(std::string_view unit_state);
+
 struct UnitChange {
   std::string unit;
   int64_t at = 0;
   std::optional<std::string> state, site;
   bool visit = false;
+};
+
+// VisitRow is a unit at a station, however often it was there.
+struct VisitRow {
+  std::string station, unit;
+  std::string chip;  // the chip's own identifier, hex; empty: not read there
+  int64_t first_at = 0, last_at = 0;
+};
+
+// PoolRow is an identity made ahead; its place in the sealed batch is `pos`.
+struct PoolRow {
+  uint64_t seq = 0;  // of pool.filled
+  uint64_t pos = 0;
+  std::string unit, id, station, product;
+  int64_t filled_at = 0;
+  int64_t at = 0;              // when its state began
+  std::string state = "left";  // "left", "released", "ended" (its identity ended in the pool)
+};
+struct PoolEnd {
+  std::string unit;
+  int64_t at = 0;
 };
 
 struct CaRow {
@@ -74,6 +103,13 @@ struct CredentialRow {
   uint64_t seq = 0;
   std::string pseudonym, kind, role;
   int64_t issued_at = 0;
+  std::optional<int64_t> revoked_at;
+};
+
+// CredentialEnd ends every credential of this pseudonym that was issued before.
+struct CredentialEnd {
+  std::string pseudonym;
+  int64_t at = 0;
 };
 
 struct PlanRow {
@@ -95,14 +131,36 @@ struct SessionEnd {
   int64_t at = 0;
 };
 
+// ForeignEntry is one entry of another log, taken in or set aside: the next of its log.
+struct ForeignEntry {
+  std::string origin;
+  uint64_t seq = 0;
+  Digest leaf{};
+  bool set_aside = false;
+};
+// ForeignEnd is the end of an import of another log.
+struct ForeignEnd {
+  std::string origin;
+  uint64_t to = 0;
+};
+// ForeignRow is how much of another log is here, and the tree that this much makes.
+struct ForeignRow {
+  std::string origin;
+  uint64_t next = 0;       // the first entry that is not here
+  uint64_t sealed = 0;     // up to where a segment.imported closes what is here
+  uint64_t set_aside = 0;  // entries set aside from `sealed` on
+  Frontier tree;           // of [0, next)
+};
+
 // Notable marks an event of a type that is few in number, so that it is found without reading the
 // log.
 struct Notable {
   std::string type;
 };
 
-using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, CaRow, KeyRow, KeyEnd,
-                            CredentialRow, PlanRow, SessionRow, SessionEnd, Notable>;
+using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow, PoolEnd, CaRow, KeyRow, KeyEnd,
+                            CredentialRow, CredentialEnd, PlanRow, SessionRow, SessionEnd, ForeignEntry,
+                            ForeignEnd, Notable>;
 using Changes = std::vector<Change>;
 
 // Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are

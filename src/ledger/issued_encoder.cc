@@ -22,7 +22,7 @@ Bytes Run(F&& write) {
 }  // namespace
 
 IssuedEncoder::IssuedEncoder(const EventContext& context, Common common)
-    : common_(std::move(common)) {
+    : common_(std::move(common)), station_(context.station.value_or("")) {
   // An absent field of the context has no entry; nine others are always there.
   const size_t entries = 9 + (context.plan ? 1 : 0) + (context.station ? 1 : 0);
   to_at_ = Run([&](cbor::Writer& w) {
@@ -110,6 +110,7 @@ Result<NewEvent> IssuedEncoder::Encode(const Certificate& c) const {
   row.slot = common_.slot;
   row.ca = common_.ca;
   row.method = common_.method;
+  row.station = station_;
   row.issued_at = row.state_at = Millis(c.at);
   out.changes.emplace_back(std::move(row));
   return out;

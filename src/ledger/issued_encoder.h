@@ -33,6 +33,7 @@ class IssuedEncoder {
 
  private:
   Common common_;
+  std::string station_;
   // Runs of encoded items; each is named after what is written behind it.
   Bytes to_at_, to_der_, to_spki_, to_unit_, to_serial_, to_subject_, to_end_;
 };

@@ -26,7 +26,7 @@ TEST(Profile, IdsArePermanentAndDistinct) {
   }
   EXPECT_EQ(ids, (std::set<std::string_view>{"root", "subordinate", "idevid", "code-signing",
                                              "update-signing", "disclosure", "person", "station",
-                                             "tls-server"}));
+                                             "tls-server", "enrolment-ra", "scep-ra"}));
   EXPECT_EQ(FindProfile("nothing"), nullptr);
 }
 

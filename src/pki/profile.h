@@ -33,7 +33,9 @@ inline constexpr std::string_view kExtensionRequest = "1.2.840.113549.1.9.14";  
 inline constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
 inline constexpr std::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
 inline constexpr std::string_view kCodeSigning = "1.3.6.1.5.5.7.3.3";
-inline constexpr std::string_view kDocumentSigning = "1.3.6.1.5.5.7.3.36";       // RFC 9336
+inline constexpr std::string_view kDocumentSigning = "1.3.6.1.5.5.7.3.36";  // RFC 9336
+inline constexpr std::string_view kCmcRa = "1.3.6.1.5.5.7.3.28";            // RFC 6402 section 2.10
+inline constexpr std::string_view kCmKga = "1.3.6.1.5.5.7.3.32";            // RFC 9480 section 2.2
 inline constexpr std::string_view kUpdatePackageSigning = "1.3.6.1.5.5.7.3.43";  // RFC 9809
 // kRehearsalPolicy lies under 32473, the enterprise number reserved for examples (RFC 5612),
 // whatever number the plan names: so every reader knows a rehearsal certificate without the plan.
@@ -82,6 +84,8 @@ const Profile& DisclosureProfile();
 const Profile& PersonProfile();   // who runs a station; the subject is a pseudonym
 const Profile& StationProfile();  // a station's own credential
 const Profile& TlsServerProfile();
+const Profile& EnrolmentRaProfile();  // signs CMP replies
+const Profile& ScepRaProfile();       // signs SCEP replies and opens SCEP requests (RSA)
 std::span<const Profile* const> AllProfiles();
 // FindProfile looks a profile up by its id; null when there is none.
 const Profile* FindProfile(std::string_view id);

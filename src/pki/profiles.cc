@@ -12,6 +12,8 @@ constexpr std::array kUpdateSigningUse = {oid::kUpdatePackageSigning};
 constexpr std::array kDocumentSigningUse = {oid::kDocumentSigning};
 constexpr std::array kClientUse = {oid::kClientAuth};
 constexpr std::array kServerUse = {oid::kServerAuth};
+constexpr std::array kRaUse = {oid::kCmcRa, oid::kCmKga};
+constexpr std::array kScepRaUse = {oid::kCmcRa};
 
 constexpr Profile kRoot{
     .id = "root",
@@ -67,9 +69,21 @@ constexpr Profile kTlsServer{
     .extended_key_usages = kServerUse,
     .dns_names = Need::kMust,
 };
+constexpr Profile kEnrolmentRa{
+    .id = "enrolment-ra",
+    .title = "signer of CMP replies",
+    .extended_key_usages = kRaUse,
+};
+constexpr Profile kScepRa{
+    .id = "scep-ra",
+    .title = "SCEP registration authority",
+    .key_usage = kDigitalSignature | kKeyEncipherment,
+    .extended_key_usages = kScepRaUse,
+};
 
-constexpr std::array kAll = {&kRoot,       &kSubordinate, &kIDevId,  &kCode,     &kUpdate,
-                             &kDisclosure, &kPerson,      &kStation, &kTlsServer};
+constexpr std::array kAll = {&kRoot,      &kSubordinate, &kIDevId, &kCode,
+                             &kUpdate,    &kDisclosure,  &kPerson, &kStation,
+                             &kTlsServer, &kEnrolmentRa, &kScepRa};
 
 }  // namespace
 
@@ -82,6 +96,8 @@ const Profile& DisclosureProfile() { return kDisclosure; }
 const Profile& PersonProfile() { return kPerson; }
 const Profile& StationProfile() { return kStation; }
 const Profile& TlsServerProfile() { return kTlsServer; }
+const Profile& EnrolmentRaProfile() { return kEnrolmentRa; }
+const Profile& ScepRaProfile() { return kScepRa; }
 std::span<const Profile* const> AllProfiles() { return kAll; }
 
 const Profile* FindProfile(std::string_view id) {

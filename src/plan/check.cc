@@ -88,7 +88,7 @@ Findings CheckForProduction(const Plan& plan) {
               "take [device] out");
   }
   for (const Station& s : plan.stations) {
-    if (s.link == "emulator") {
+    if (s.link == "emulator" || s.link == "qemu") {
       out.Error("plan.emulated", fmt::format("station \"{}\" talks to emulators", s.id),
                 "give it the link of the real station", s.line);
     }

@@ -78,8 +78,8 @@ Station ReadStation(const Node& n, Context& c) {
   s.site = r.Reference("site", Need::kRequired, {"site"}, "is at");
   s.automated = r.Boolean("automated", false);
   s.link = r.Text("link");
-  static const std::vector<std::string> kSchemes = {"emulator", "serial", "openocd", "tpm2",
-                                                    "none"};
+  static const std::vector<std::string> kSchemes = {"emulator", "qemu", "serial",
+                                                    "openocd",  "tpm2", "none"};
   if (!s.link.empty() && std::find(kSchemes.begin(), kSchemes.end(), s.link) == kSchemes.end()) {
     r.Bad("plan.link-unknown", "link", fmt::format("\"{}\" is not a scheme", s.link),
           fmt::format("one of {}; ports and paths belong to station.toml", Join(kSchemes)));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace birthmark::plan {
 namespace {
@@ -81,6 +82,23 @@ std::string FormatSerial(std::string_view pattern, uint64_t number) {
   if (!FindPlaceholder(pattern, at)) return std::string(pattern);
   return fmt::format("{}{:0{}}{}", pattern.substr(0, at.start), number, at.width,
                      pattern.substr(at.start + at.size));
+}
+
+std::optional<uint64_t> NumberOf(std::string_view pattern, std::string_view serial) {
+  Placeholder at;
+  if (!FindPlaceholder(pattern, at)) return std::nullopt;
+  std::string_view head = pattern.substr(0, at.start), tail = pattern.substr(at.start + at.size);
+  if (serial.size() <= head.size() + tail.size() || !serial.starts_with(head) ||
+      !serial.ends_with(tail)) {
+    return std::nullopt;
+  }
+  std::string_view digits = serial.substr(head.size(), serial.size() - head.size() - tail.size());
+  uint64_t n = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  // One number has one serial: "BMC-00007" is not "BMC-0007".
+  if (FormatSerial(pattern, n) != serial) return std::nullopt;
+  return n;
 }
 
 bool IsSerialPattern(std::string_view pattern) {

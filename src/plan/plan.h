@@ -338,6 +338,8 @@ struct Plan {
 
 // FormatSerial fills the pattern: "{}" with the number, "{:0N}" with it padded to N digits.
 std::string FormatSerial(std::string_view pattern, uint64_t number);
+// NumberOf is the number whose serial this is; absent when the pattern makes no such serial.
+std::optional<uint64_t> NumberOf(std::string_view pattern, std::string_view serial);
 // IsSerialPattern is true for a pattern with exactly one {} or {:0N} (N 1..12), made of characters
 // a PrintableString takes, without white space, / \ and :, and no longer than 40.
 bool IsSerialPattern(std::string_view pattern);

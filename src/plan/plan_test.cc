@@ -200,6 +200,10 @@ TEST(Serial, PatternsFillAndRefuse) {
   EXPECT_EQ(FormatSerial("BMC-{:04}", 12345), "BMC-12345");
   EXPECT_EQ(FormatSerial("{}", 7), "7");
   EXPECT_EQ(FormatSerial("A{:012}B", 7), "A000000000007B");
+  EXPECT_EQ(NumberOf("BMC-{:04}", "BMC-0007"), 7u);
+  EXPECT_EQ(NumberOf("A{:03}B", "A1234B"), 1234u);
+  for (const char* other : {"BMC-00007", "BMC-7", "BMC-", "XMC-0007", "BMC-0007 ", "BMC--007"})
+    EXPECT_FALSE(NumberOf("BMC-{:04}", other)) << other;
   for (const char* good : {"BMC-{:04}", "{}", "x{:012}", "A.B-{:01}C"})
     EXPECT_TRUE(IsSerialPattern(good)) << good;
   for (const char* bad : {"", "BMC", "{}{}", "{:13}", "{:0}", "{:00}", "{:4}", "{:013}", "A B{}",

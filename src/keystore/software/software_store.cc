@@ -169,6 +169,49 @@ Status SoftwareKeyStore::Destroy(std::string_view key_id) {
   return SyncDir(folder_);
 }
 
+namespace {
+// SecretAad binds a sealed secret to its name.
+Bytes SecretAad(std::string_view name) {
+  std::string text = "birthmark secret 1\n" + std::string(name);
+  return Bytes(text.begin(), text.end());
+}
+fs::path SecretFile(const fs::path& folder, std::string_view name) {
+  return folder / (std::string(name) + ".secret");
+}
+}  // namespace
+
+Status SoftwareKeyStore::PutSecret(std::string_view name, const SecretBytes& secret) {
+  BM_CHECK(CheckKeyId(name));
+  BM_CHECK(CheckUnlocked());
+  BM_TRY(Bytes sealed, crypto::Seal(*store_key_, secret.Read(SecretAccess()), SecretAad(name)));
+  return WriteFileAtomic(SecretFile(folder_, name), sealed, 0600);
+}
+
+Result<SecretBytes> SoftwareKeyStore::GetSecret(std::string_view name) const {
+  BM_CHECK(CheckKeyId(name));
+  BM_CHECK(CheckUnlocked());
+  auto sealed = ReadFile(SecretFile(folder_, name), kMaxKeyFile);
+  if (!sealed && sealed.error().code == "file.missing") {
+    return Refused("keystore.missing", fmt::format("there is no secret \"{}\" in {}", name, uri()));
+  }
+  if (!sealed) return std::unexpected(std::move(sealed).error());
+  auto open = crypto::Open(*store_key_, *sealed, SecretAad(name));
+  if (!open) {
+    return Refused("keystore.corrupt", fmt::format("secret \"{}\" was changed or exchanged", name));
+  }
+  return open;
+}
+
+Status SoftwareKeyStore::DropSecret(std::string_view name) {
+  BM_CHECK(CheckKeyId(name));
+  fs::path path = SecretFile(folder_, name);
+  if (!fs::exists(fs::symlink_status(path))) return {};
+  BM_CHECK(Overwrite(path));
+  if (unlink(path.c_str()) != 0)
+    return std::unexpected(FromErrno("file.write", path.string(), errno));
+  return SyncDir(folder_);
+}
+
 Result<std::vector<std::string>> SoftwareKeyStore::List() const {
   std::vector<std::string> out;
   std::error_code ec;

@@ -45,6 +45,13 @@ class SoftwareKeyStore : public KeyStore {
   // Errors: keystore.missing, keystore.locked.
   Result<SecretBytes> Export(std::string_view key_id) const;
 
+  // PutSecret keeps a secret that is no private key (a token's, a join code's) in a sealed file of
+  // its own; GetSecret gives it back; DropSecret overwrites and unlinks it. Errors:
+  // keystore.key-id, keystore.locked, keystore.missing, keystore.corrupt, file.write.
+  Status PutSecret(std::string_view name, const SecretBytes& secret);
+  Result<SecretBytes> GetSecret(std::string_view name) const;
+  Status DropSecret(std::string_view name);
+
  private:
   explicit SoftwareKeyStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
   std::filesystem::path FileOf(std::string_view key_id) const;

@@ -36,12 +36,6 @@ Result<std::unique_ptr<LogReader>> LogReader::Open(const fs::path& dir) {
   BM_CHECK(CheckFormat(r->db_, file));
   BM_TRY(r->tiles_, TileReader::Open(r->db_));
   BM_TRY(r->get_, r->db_.Prepare("SELECT event FROM log WHERE seq=?"));
-  LogReader* self = r.get();
-  BM_TRY(Registry registry,
-         Registry::Open(r->db_, [self](const Key16& k, std::vector<uint64_t>& out) {
-           return self->FindKey(k, out);
-         }));
-  r->registry_ = std::make_unique<Registry>(std::move(registry));
   BM_CHECK(r->Refresh());
   BM_TRY(Event first, r->EventAt(0));
   BM_TRY(r->genesis_, BodyOf<Genesis>(first));
@@ -59,7 +53,36 @@ Status LogReader::Refresh() {
   size_ = s.Uint(0);
   runs_.reset();
   tail_ = KeyTable();
-  return {};
+  return OpenRegistry();
+}
+
+Status LogReader::OpenRegistry() {
+  BM_TRY(bool old, Registry::IsOld(db_));
+  if (!old && registry_ && &registry_->db() == &db_) return {};
+  auto finder = [this](const Key16& k, std::vector<uint64_t>& out) { return FindKey(k, out); };
+  registry_.reset();
+  derived_ = Db();
+  if (!old) {
+    BM_TRY(Registry registry, Registry::Open(db_, finder));
+    registry_ = std::make_unique<Registry>(std::move(registry));
+    return {};
+  }
+  BM_TRY(derived_, Db::Open("", Db::Mode::kCreate));
+  BM_CHECK(derived_.Exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"));
+  BM_CHECK(Registry::CreateTables(derived_));
+  BM_TRY(Registry registry, Registry::Open(derived_, finder));
+  registry_ = std::make_unique<Registry>(std::move(registry));
+  runs_ = std::make_shared<KeyRuns>();  // all keys are in the tail
+  BM_CHECK(derived_.Exec("BEGIN"));
+  BM_CHECK(ForEachRaw(0, size_, [&](uint64_t seq, ByteView raw) -> Status {
+    BM_TRY(Event event, DecodeEvent(raw));
+    BM_TRY(Changes changes, Fold(event));
+    BM_CHECK(registry_->Apply(seq, changes));
+    ForEachKeyOf(changes, [&](const Key16& key) { tail_.Insert(key, seq); });
+    return {};
+  }));
+  BM_CHECK(registry_->EndBatch());
+  return derived_.Exec("COMMIT");
 }
 
 Result<NoteKey> LogReader::Key() const {
@@ -80,7 +103,7 @@ Status LogReader::ForEachRaw(uint64_t from, uint64_t to,
 
 Status LogReader::ForRange(uint64_t from, uint64_t to, const EventFn& fn) {
   return ForEachRaw(from, to, [&](uint64_t seq, ByteView raw) -> Status {
-    auto e = DecodeEvent(raw);
+    auto e = ReadEvent(raw);
     if (!e) return std::unexpected(std::move(e).error().Context(fmt::format("event {}", seq)));
     return fn(seq, *e, raw);
   });
@@ -100,7 +123,7 @@ Result<Bytes> LogReader::RawAt(uint64_t seq) {
 
 Result<Event> LogReader::EventAt(uint64_t seq) {
   BM_TRY(Bytes raw, RawAt(seq));
-  auto e = DecodeEvent(raw);
+  auto e = ReadEvent(raw);
   if (!e) return std::unexpected(std::move(e).error().Context(fmt::format("event {}", seq)));
   return e;
 }

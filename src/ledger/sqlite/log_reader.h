@@ -74,10 +74,13 @@ class LogReader : public EventSource {
  private:
   LogReader() = default;
   Status LoadKeys();
+  // OpenRegistry opens the log's own tables, or derives tables of this snapshot's own.
+  Status OpenRegistry();
 
   fs::path dir_;
   Db db_;
   TileReader tiles_;
+  Db derived_;  // tables of our own, when the log's are those of an older release
   std::unique_ptr<Registry> registry_;
   Stmt get_;
   Genesis genesis_;

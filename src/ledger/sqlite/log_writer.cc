@@ -158,6 +158,15 @@ Result<std::unique_ptr<LogWriter>> LogWriter::OpenFile(const fs::path& dir, cons
   BM_TRY(w->db_, Db::Open(file.string(), Db::Mode::kWrite));
   BM_CHECK(w->db_.Exec(kPragmas));
   BM_CHECK(CheckFormat(w->db_, file));
+  BM_TRY(bool old, Registry::IsOld(w->db_));
+  if (old) {
+    // Empty tables that still count as old: Rebuild fills them below, or the next writer does.
+    BM_CHECK(w->db_.Exec("BEGIN IMMEDIATE"));
+    BM_CHECK(Registry::DropTables(w->db_));
+    BM_CHECK(Registry::CreateTables(w->db_));
+    BM_CHECK(Registry::Forget(w->db_));
+    BM_CHECK(w->db_.Exec("COMMIT"));
+  }
   BM_CHECK(w->LoadState());
   LogWriter* self = w.get();
   auto leaf = [self](uint64_t seq) -> Result<Digest> {
@@ -177,6 +186,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::OpenFile(const fs::path& dir, cons
     BM_TRY(w->keys_, KeyIndex::Open(dir / kKeysDir, w->size(), leaf, tail));
   }
   BM_CHECK(w->PrepareStatements());
+  if (old) BM_CHECK(w->Rebuild());
   w->copier_ = std::make_unique<WalCopier>(file.string());
   return w;
 }
@@ -297,6 +307,7 @@ Status LogWriter::Admit(const Submission& submission, Receipt& receipt) {
   receipt.seqs.assign(submission.size(), 0);
   ended_.clear();
   issues_.clear();
+  foreign_next_.clear();
   if (submission.size() > 1) within_.Clear();
   for (size_t i = 0; i < submission.size(); ++i) {
     std::optional<uint64_t> existing;
@@ -311,6 +322,15 @@ Status LogWriter::Admit(const Submission& submission, Receipt& receipt) {
         }
       } else if (auto* change = std::get_if<IdentityStateChange>(&c)) {
         BM_CHECK(AdmitState(*change));
+      } else if (auto* entry = std::get_if<ForeignEntry>(&c)) {
+        BM_CHECK(AdmitForeign(*entry));
+        // A retry's certificate stands in our own event; this one would be lost without a word.
+        if (existing) {
+          return Refused("ledger.key-seen",
+                         fmt::format("entry {} of {} issues to a unit, slot and key that have a "
+                                     "live certificate already",
+                                     entry->seq, entry->origin));
+        }
       } else if (auto* notable = std::get_if<Notable>(&c);
                  notable && notable->type == Genesis::kType) {
         return Refused("ledger.genesis", "a log has one log.genesis event, its first");
@@ -354,7 +374,9 @@ Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys,
       const IdentityRow& other = *issues_[i];
       if (other.spki == row.spki) return key_seen(other.unit);
       if (other.serial == row.serial) return serial_seen();
-      if (other.unit == row.unit && other.slot == row.slot) return slot_live(ToHex(other.serial));
+      if (other.unit == row.unit && other.slot == row.slot && IsLive(other.state) &&
+          IsLive(row.state))
+        return slot_live(ToHex(other.serial));
     }
   }
   hits_.clear();
@@ -378,7 +400,7 @@ Status LogWriter::AdmitIdentity(const IdentityRow& row, const Keys& keys,
   if (own) return key_seen(fmt::format("the manufacturer's own key {}", own->id));
   BM_TRY(auto of_unit, registry_->IdentitiesOf(row.unit));
   for (const IdentityRow& r : of_unit) {
-    if (r.slot == row.slot && !ended(r)) return slot_live(ToHex(r.serial));
+    if (r.slot == row.slot && !ended(r) && IsLive(row.state)) return slot_live(ToHex(r.serial));
   }
   BM_TRY(auto same_serial, registry_->IdentityBySerial(row.serial));
   if (same_serial) return serial_seen();
@@ -400,6 +422,25 @@ Status LogWriter::AdmitState(const IdentityStateChange& change) {
                    "issue a new identity");
   }
   if (!IsLive(change.state)) ended_.push_back(change.serial);
+  return {};
+}
+
+Status LogWriter::AdmitForeign(const ForeignEntry& entry) {
+  auto it = foreign_next_.find(entry.origin);
+  if (it == foreign_next_.end()) {
+    BM_TRY(std::optional<ForeignRow> row, registry_->Foreign(entry.origin));
+    it = foreign_next_.emplace(entry.origin, row ? row->next : 0).first;
+  }
+  if (entry.seq < it->second) {
+    return Refused("ledger.entry-seen",
+                   fmt::format("entry {} of {} is here already", entry.seq, entry.origin));
+  }
+  if (entry.seq > it->second) {
+    return Refused("ledger.entry-gap", fmt::format("entry {} of {} comes before {}", it->second,
+                                                   entry.origin, entry.seq),
+                   "import the entries in their order");
+  }
+  ++it->second;
   return {};
 }
 

@@ -63,6 +63,7 @@ class LogWriter {
   LogWriter& operator=(const LogWriter&) = delete;
 
   // Append commits one submission.
+  // An entry of another log is taken once and in its order (ledger.entry-seen, ledger.entry-gap).
   // Errors: ledger.clock-back, ledger.key-seen, ledger.slot-live, ledger.serial-seen,
   // ledger.identity-unknown, ledger.genesis, ledger.full, ledger.io.
   Result<Receipt> Append(Submission submission);
@@ -104,6 +105,7 @@ class LogWriter {
   Status Admit(const Submission& submission, Receipt& receipt);
   Status AdmitIdentity(const IdentityRow& row, const Keys& keys, std::optional<uint64_t>& existing);
   Status AdmitState(const IdentityStateChange& change);
+  Status AdmitForeign(const ForeignEntry& entry);
   Status Write(Submission& submission, Receipt& receipt, int64_t now);
   Status Commit();
   void Undo();
@@ -128,6 +130,7 @@ class LogWriter {
   KeyTable within_;  // keys of its own identities, to their place in `issues_`
   std::vector<const IdentityRow*> issues_;
   std::vector<Bytes> ended_;  // serials that it ends
+  std::map<std::string, uint64_t, std::less<>> foreign_next_;  // of other logs, by origin
   std::vector<uint64_t> hits_;
 };
 

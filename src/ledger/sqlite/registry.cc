@@ -15,10 +15,19 @@ namespace {
 constexpr const char* kSchema = R"(
 CREATE TABLE identity(seq INTEGER PRIMARY KEY, serial BLOB NOT NULL, spki BLOB NOT NULL,
   unit TEXT NOT NULL, slot TEXT NOT NULL, ca TEXT NOT NULL, method TEXT NOT NULL, state TEXT NOT NULL,
-  issued_at INTEGER NOT NULL, state_at INTEGER NOT NULL) STRICT;
+  issued_at INTEGER NOT NULL, state_at INTEGER NOT NULL, station TEXT NOT NULL, via TEXT NOT NULL)
+  STRICT;
 CREATE TABLE unit(unit TEXT PRIMARY KEY, product TEXT NOT NULL, state TEXT NOT NULL,
   site TEXT NOT NULL, visits INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL)
   STRICT, WITHOUT ROWID;
+CREATE TABLE visit(station TEXT NOT NULL, unit TEXT NOT NULL, chip TEXT NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, PRIMARY KEY(station, unit))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE pool(unit TEXT PRIMARY KEY, seq INTEGER NOT NULL, pos INTEGER NOT NULL, id TEXT NOT NULL,
+  station TEXT NOT NULL, product TEXT NOT NULL, state TEXT NOT NULL,
+  filled_at INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX pool_of ON pool(station, product, state, seq, pos);
+CREATE INDEX pool_batch ON pool(id);
 CREATE TABLE ca(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, pki TEXT NOT NULL, name TEXT NOT NULL,
   issuer TEXT NOT NULL, level INTEGER NOT NULL, offline INTEGER NOT NULL, max_count INTEGER,
   issues_until INTEGER, issued INTEGER NOT NULL) STRICT;
@@ -35,12 +44,22 @@ CREATE TABLE session(id TEXT PRIMARY KEY, seq INTEGER NOT NULL, pseudonym TEXT N
 CREATE TABLE notable(type TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(type, seq))
   STRICT, WITHOUT ROWID;
 )";
+// Tables that came with a later release. No event of the release before says anything to them.
+constexpr const char* kAddedSchema = R"(
+CREATE TABLE IF NOT EXISTS foreign_log(origin TEXT PRIMARY KEY, next INTEGER NOT NULL,
+  sealed INTEGER NOT NULL, set_aside INTEGER NOT NULL, tree BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS credential_end(seq INTEGER PRIMARY KEY, pseudonym TEXT NOT NULL,
+  ended_at INTEGER NOT NULL) STRICT;
+)";
 
-constexpr const char* kTables[] = {"identity",   "unit", "ca",      "key",
-                                   "credential", "plan", "session", "notable"};
+constexpr const char* kTables[] = {"identity", "unit",    "ca",      "key",         "credential",
+                                   "plan",     "session", "notable", "foreign_log", "credential_end",
+                                   "visit",    "pool"};
+// kVersion grows with every change to the tables that existing events would have filled.
+constexpr int kVersion = 2;
 
 constexpr const char* kIdentityColumns =
-    "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at";
+    "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at, station, via";
 
 Digest DigestColumn(const Stmt& s, int c) {
   Digest d{};
@@ -67,6 +86,8 @@ IdentityRow ReadIdentity(const Stmt& s) {
   r.state = TextColumn(s, 7);
   r.issued_at = s.Int(8);
   r.state_at = s.Int(9);
+  r.station = TextColumn(s, 10);
+  r.via = TextColumn(s, 11);
   return r;
 }
 UnitRow ReadUnit(const Stmt& s) {
@@ -107,6 +128,15 @@ class Where {
     sql_ += fmt::format("{} {} > ?", sql_.empty() ? " WHERE" : " AND", column);
     values_.push_back(*value);
   }
+  // Is adds a condition as it stands; its values are numbers.
+  void Is(const std::string& condition) {
+    sql_ += fmt::format("{} {}", sql_.empty() ? " WHERE" : " AND", condition);
+  }
+  // With adds a condition with one value for its "?".
+  void With(const std::string& condition, std::string value) {
+    Is(condition);
+    values_.push_back(std::move(value));
+  }
   void AfterSeq(const std::optional<uint64_t>& seq) {
     if (seq) sql_ += fmt::format("{} seq > {}", sql_.empty() ? " WHERE" : " AND", *seq);
   }
@@ -127,6 +157,13 @@ Where WhereOf(const IdentityFilter& f) {
   w.Equal("slot", f.slot);
   w.Equal("ca", f.ca);
   w.Equal("state", f.state);
+  w.Equal("station", f.station);
+  if (f.product) {  // "/" ends the product's id and "0" is the character after it
+    w.With("unit >= ?", *f.product + "/");
+    w.With("unit < ?", *f.product + "0");
+  }
+  if (f.since) w.Is(fmt::format("issued_at >= {}", *f.since));
+  if (f.until) w.Is(fmt::format("issued_at < {}", *f.until));
   return w;
 }
 Where WhereOf(const UnitFilter& f) {
@@ -134,6 +171,15 @@ Where WhereOf(const UnitFilter& f) {
   w.Equal("product", f.product);
   w.Equal("state", f.state);
   w.Equal("site", f.site);
+  if (f.ca) w.With("unit IN (SELECT unit FROM identity WHERE ca = ?)", *f.ca);
+  std::string period;
+  if (f.since) period += fmt::format(" AND last_at >= {}", *f.since);
+  if (f.until) period += fmt::format(" AND first_at < {}", *f.until);
+  if (f.station) {
+    w.With("unit IN (SELECT unit FROM visit WHERE station = ?" + period + ")", *f.station);
+  } else if (!period.empty()) {
+    w.Is(period.substr(5));
+  }
   return w;
 }
 
@@ -176,7 +222,19 @@ Key16 UnitKey(std::string_view unit) {
   return SpkiKey(crypto::Sha256(AsBytes(kLabel), AsBytes(unit)));
 }
 
-Status Registry::CreateTables(const Db& db) { return db.Exec(kSchema); }
+Status Registry::CreateTables(const Db& db) {
+  BM_CHECK(db.Exec(kSchema));
+  BM_CHECK(AddTables(db));
+  return db.Exec(fmt::format("PRAGMA user_version={}", kVersion).c_str());
+}
+
+Result<bool> Registry::IsOld(const Db& db) {
+  BM_TRY(Stmt s, db.Prepare("PRAGMA user_version"));
+  BM_CHECK(s.Step());
+  return s.Int(0) != kVersion;
+}
+
+Status Registry::AddTables(const Db& db) { return db.Exec(kAddedSchema); }
 
 Status Registry::DropTables(const Db& db) {
   for (const char* t : kTables)
@@ -190,12 +248,17 @@ Result<Registry> Registry::Open(const Db& db, KeyFinder finder) {
     Stmt& stmt;
     std::string sql;
   } all[] = {
-      {r.put_identity_, "INSERT INTO identity VALUES(?,?,?,?,?,?,?,?,?,?)"},
+      {r.put_identity_, "INSERT INTO identity VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"},
       {r.set_identity_, "UPDATE identity SET state=?2, state_at=?3 WHERE seq=?1"},
       {r.put_unit_,
        "INSERT INTO unit VALUES(?1,?2,ifnull(?3,'started'),ifnull(?4,''),?5,?6,?6) "
        "ON CONFLICT(unit) DO UPDATE SET state=ifnull(?3,state), site=ifnull(?4,site), "
        "visits=visits+?5, last_at=max(last_at,?6)"},
+      {r.put_visit_,
+       "INSERT INTO visit VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET "
+       "chip=iif(?3='',chip,?3), first_at=min(first_at,?4), last_at=max(last_at,?5)"},
+      {r.put_pool_, "INSERT OR REPLACE INTO pool VALUES(?,?,?,?,?,?,?,?,?)"},
+      {r.end_pool_, "UPDATE pool SET state=?2, at=?3 WHERE unit=?1 AND state='left'"},
       {r.put_ca_, "INSERT INTO ca VALUES(?,?,?,?,?,?,?,?,?,0)"},
       {r.count_ca_,
        "UPDATE ca SET issued=issued+?2 WHERE seq=(SELECT max(seq) FROM ca WHERE id=?1)"},
@@ -238,11 +301,16 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
         .Bind(8, r->state)
         .Bind(9, r->issued_at)
         .Bind(10, r->state_at)
+        .Bind(11, r->station)
+        .Bind(12, r->via)
         .Run();
   }
   if (auto* s = std::get_if<IdentityStateChange>(&change)) {
     BM_TRY(auto row, IdentityBySerial(s->serial));
     if (!row) return {};
+    // What ends in the pool is no longer to be had there.
+    if (!IsLive(s->state) && IsLive(row->state))
+      BM_CHECK(end_pool_.Bind(1, row->unit).Bind(2, "ended").Bind(3, s->at).Run());
     return set_identity_.Bind(1, row->seq).Bind(2, std::string_view(s->state)).Bind(3, s->at).Run();
   }
   if (auto* u = std::get_if<UnitChange>(&change)) {
@@ -252,6 +320,28 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     u->site ? put_unit_.Bind(4, std::string_view(*u->site)) : put_unit_.BindNull(4);
     return put_unit_.Bind(5, uint64_t{u->visit}).Bind(6, u->at).Run();
   }
+  if (auto* r = std::get_if<VisitRow>(&change)) {
+    return put_visit_.Bind(1, r->station)
+        .Bind(2, r->unit)
+        .Bind(3, r->chip)
+        .Bind(4, r->first_at)
+        .Bind(5, r->last_at)
+        .Run();
+  }
+  if (auto* r = std::get_if<PoolRow>(&change)) {
+    return put_pool_.Bind(1, r->unit)
+        .Bind(2, seq)
+        .Bind(3, r->pos)
+        .Bind(4, r->id)
+        .Bind(5, r->station)
+        .Bind(6, r->product)
+        .Bind(7, r->state)
+        .Bind(8, r->filled_at)
+        .Bind(9, r->at)
+        .Run();
+  }
+  if (auto* e = std::get_if<PoolEnd>(&change))
+    return end_pool_.Bind(1, e->unit).Bind(2, "released").Bind(3, e->at).Run();
   if (auto* r = std::get_if<CaRow>(&change)) {
     return put_ca_.Bind(1, seq)
         .Bind(2, r->id)
@@ -285,6 +375,18 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
         .Bind(5, r->issued_at)
         .Run();
   }
+  if (auto* e = std::get_if<CredentialEnd>(&change)) {
+    BM_TRY(Stmt s, db_->Prepare("INSERT INTO credential_end VALUES(?,?,?)"));
+    return s.Bind(1, seq).Bind(2, e->pseudonym).Bind(3, e->at).Run();
+  }
+  if (auto* e = std::get_if<ForeignEntry>(&change)) return ApplyForeign(*e);
+  if (auto* e = std::get_if<ForeignEnd>(&change)) {
+    if (end_foreign_.get() == nullptr) {
+      BM_TRY(end_foreign_,
+             db_->Prepare("UPDATE foreign_log SET sealed=?2, set_aside=0 WHERE origin=?1"));
+    }
+    return end_foreign_.Bind(1, std::string_view(e->origin)).Bind(2, e->to).Run();
+  }
   if (auto* r = std::get_if<PlanRow>(&change)) {
     return put_plan_.Bind(1, seq)
         .Bind(2, r->product)
@@ -306,6 +408,28 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     return end_session_.Bind(1, std::string_view(e->id)).Bind(2, e->at).Run();
   }
   return put_notable_.Bind(1, std::string_view(std::get<Notable>(change).type)).Bind(2, seq).Run();
+}
+
+Status Registry::ApplyForeign(const ForeignEntry& entry) {
+  if (put_foreign_.get() == nullptr) {
+    BM_TRY(put_foreign_, db_->Prepare("INSERT OR REPLACE INTO foreign_log VALUES(?,?,?,?,?)"));
+  }
+  BM_TRY(std::optional<ForeignRow> row, Foreign(entry.origin));
+  if (!row) row.emplace().origin = entry.origin;
+  row->tree.Append(entry.leaf);
+  Bytes tree;
+  for (const Digest& d : row->tree.hashes()) tree.insert(tree.end(), d.begin(), d.end());
+  return put_foreign_.Bind(1, std::string_view(row->origin))
+      .Bind(2, entry.seq + 1)
+      .Bind(3, row->sealed)
+      .Bind(4, row->set_aside + entry.set_aside)
+      .Bind(5, ByteView(tree))
+      .Run();
+}
+
+Result<bool> Registry::Has(std::string_view table) {
+  BM_TRY(Stmt s, db_->Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"));
+  return s.Bind(1, table).Step();
 }
 
 Status Registry::EndBatch() {
@@ -376,7 +500,10 @@ Result<std::vector<IdentityRow>> Registry::Identities(const IdentityFilter& f, c
     BM_TRY(auto rows, IdentitiesOf(*f.unit));
     std::erase_if(rows, [&](const IdentityRow& r) {
       return (f.slot && r.slot != *f.slot) || (f.ca && r.ca != *f.ca) ||
-             (f.state && r.state != *f.state) || (page.after_seq && r.seq <= *page.after_seq);
+             (f.state && r.state != *f.state) || (f.station && r.station != *f.station) ||
+             (f.product && !r.unit.starts_with(*f.product + "/")) ||
+             (f.since && r.issued_at < *f.since) || (f.until && r.issued_at >= *f.until) ||
+             (page.after_seq && r.seq <= *page.after_seq);
     });
     if (rows.size() > page.limit) rows.resize(page.limit);
     return rows;
@@ -419,8 +546,16 @@ Result<std::vector<KeyRow>> Registry::Keys() {
 }
 
 Result<std::vector<CredentialRow>> Registry::Credentials() {
-  return All<CredentialRow>(*db_, "SELECT * FROM credential ORDER BY seq", {}, [](const Stmt& s) {
-    return CredentialRow{s.Uint(0), TextColumn(s, 1), TextColumn(s, 2), TextColumn(s, 3), s.Int(4)};
+  BM_TRY(bool ends, Has("credential_end"));
+  // What was issued after the revocation is another credential of the same pseudonym.
+  std::string sql = fmt::format(
+      "SELECT c.*, {} FROM credential c ORDER BY seq",
+      ends ? "(SELECT min(ended_at) FROM credential_end e WHERE e.pseudonym = c.pseudonym AND "
+             "e.seq > c.seq)"
+           : "NULL");
+  return All<CredentialRow>(*db_, sql, {}, [](const Stmt& s) {
+    return CredentialRow{s.Uint(0),        TextColumn(s, 1), TextColumn(s, 2),
+                         TextColumn(s, 3), s.Int(4),         OptionalColumn(s, 5)};
   });
 }
 
@@ -445,6 +580,53 @@ Result<std::vector<SessionRow>> Registry::Sessions(bool open_only, uint64_t limi
     r.closed_at = OptionalColumn(s, 6);
     return r;
   });
+}
+
+namespace {
+constexpr const char* kForeignSql = "SELECT origin, next, sealed, set_aside, tree FROM foreign_log";
+
+Result<ForeignRow> ReadForeign(const Stmt& s) {
+  ForeignRow r;
+  r.origin = TextColumn(s, 0);
+  r.next = s.Uint(1);
+  r.sealed = s.Uint(2);
+  r.set_aside = s.Uint(3);
+  ByteView blob = s.Blob(4);
+  std::vector<Digest> hashes(blob.size() / sizeof(Digest));
+  for (size_t i = 0; i < hashes.size(); ++i)
+    std::copy_n(blob.begin() + static_cast<ptrdiff_t>(i * sizeof(Digest)), sizeof(Digest),
+                hashes[i].begin());
+  BM_TRY(r.tree, Frontier::From(r.next, std::move(hashes)));
+  return r;
+}
+}  // namespace
+
+Result<std::optional<ForeignRow>> Registry::Foreign(std::string_view origin) {
+  if (get_foreign_.get() == nullptr) {
+    BM_TRY(bool there, Has("foreign_log"));
+    if (!there) return std::nullopt;
+    BM_TRY(get_foreign_, db_->Prepare(fmt::format("{} WHERE origin=?", kForeignSql)));
+  }
+  BM_TRY(bool found, get_foreign_.Bind(1, origin).Step());
+  std::optional<ForeignRow> out;
+  if (found) {
+    BM_TRY(out, ReadForeign(get_foreign_));
+  }
+  get_foreign_.Reset();
+  return out;
+}
+
+Result<std::vector<ForeignRow>> Registry::ForeignLogs() {
+  std::vector<ForeignRow> out;
+  BM_TRY(bool there, Has("foreign_log"));
+  if (!there) return out;
+  BM_TRY(Stmt s, db_->Prepare(fmt::format("{} ORDER BY origin", kForeignSql)));
+  for (;;) {
+    BM_TRY(bool more, s.Step());
+    if (!more) return out;
+    BM_TRY(ForeignRow row, ReadForeign(s));
+    out.push_back(std::move(row));
+  }
 }
 
 Result<std::vector<uint64_t>> Registry::EventsOfType(std::string_view type) {
@@ -488,7 +670,11 @@ Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Finding
   for (const char* table : kTables) {
     // Every table is ordered by its key, which comes first in its columns.
     std::string sql = fmt::format("SELECT * FROM {} ORDER BY 1, 2", table);
-    BM_TRY(Stmt a, found.Prepare(sql));
+    // A reader of an older release's log finds fewer tables; they would be empty.
+    BM_TRY(Stmt there,
+           found.Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"));
+    BM_TRY(bool has, there.Bind(1, std::string_view(table)).Step());
+    BM_TRY(Stmt a, found.Prepare(has ? sql : "SELECT 1 WHERE 0"));
     BM_TRY(Stmt b, meant.Prepare(sql));
     auto row_text = [](const Stmt& s) {
       std::string t;

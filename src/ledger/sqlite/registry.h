@@ -20,6 +20,18 @@ Key16 SpkiKey(const Digest& spki);
 Key16 SerialKey(ByteView serial);
 Key16 UnitKey(std::string_view unit);
 
+// ForEachKeyOf calls back with each key that the index must hold for these changes.
+template <class F>
+void ForEachKeyOf(const Changes& changes, F&& fn) {
+  for (const Change& c : changes) {
+    if (auto* row = std::get_if<IdentityRow>(&c)) {
+      for (const Key16& k : {SpkiKey(row->spki), SerialKey(row->serial), UnitKey(row->unit)}) fn(k);
+    } else if (auto* key = std::get_if<KeyRow>(&c)) {
+      fn(SpkiKey(key->spki));
+    }
+  }
+}
+
 // KeyFinder looks a key up: the writer's index or a reader's snapshot of it.
 using KeyFinder = std::function<Status(const Key16&, std::vector<uint64_t>&)>;
 
@@ -29,11 +41,17 @@ struct KeyOwner {
   std::optional<KeyRow> key;            // of the manufacturer
 };
 
+// A period is [since, until) in milliseconds.
 struct IdentityFilter {
   std::optional<std::string> unit, slot, ca, state;
+  std::optional<std::string> product, station;  // station: where it was issued
+  std::optional<int64_t> since, until;          // of its issue
 };
+// A unit was at a station, or seen at all, within the period.
 struct UnitFilter {
   std::optional<std::string> product, state, site;
+  std::optional<std::string> ca, station;
+  std::optional<int64_t> since, until;
 };
 // Page limits a list; `after` continues behind the last row of the one before.
 struct Page {
@@ -45,7 +63,15 @@ struct Page {
 class Registry {
  public:
   static Status CreateTables(const Db& db);
+  // AddTables makes the tables that a log of an older release lacks: it has no event that would
+  // have filled them.
+  static Status AddTables(const Db& db);
   static Status DropTables(const Db& db);
+  // IsOld is true for tables that an older release derived: columns are missing, so they are
+  // derived again (by the next writer; a reader derives its own).
+  static Result<bool> IsOld(const Db& db);
+  // Forget marks tables as IsOld.
+  static Status Forget(const Db& db) { return db.Exec("PRAGMA user_version=0"); }
   // Open prepares the statements. `db` must outlive the registry.
   static Result<Registry> Open(const Db& db, KeyFinder finder);
 
@@ -70,11 +96,17 @@ class Registry {
   Result<std::vector<CredentialRow>> Credentials();
   Result<std::vector<PlanRow>> Plans();
   Result<std::vector<SessionRow>> Sessions(bool open_only, uint64_t limit);
+  // Foreign is what is here of another log, if anything; ForeignLogs are all of them.
+  Result<std::optional<ForeignRow>> Foreign(std::string_view origin);
+  Result<std::vector<ForeignRow>> ForeignLogs();
   // EventsOfType lists where the events of a type that is few in number stand (see Notable).
   Result<std::vector<uint64_t>> EventsOfType(std::string_view type);
   // Count counts units, identities and so on: "unit", "identity".
   Result<uint64_t> CountUnits(const UnitFilter& filter);
   Result<uint64_t> CountIdentities(const IdentityFilter& filter);
+
+  // db is where the tables are.
+  const Db& db() const { return *db_; }
 
   // ForEachKey calls back with every key that the index must hold for events from `from` on, in
   // order.
@@ -83,15 +115,19 @@ class Registry {
  private:
   explicit Registry(const Db& db, KeyFinder finder) : db_(&db), find_(std::move(finder)) {}
   Status ApplyOne(uint64_t seq, const Change& change);
+  Status ApplyForeign(const ForeignEntry& entry);
+  // Has is true when this log's database has the table: a reader adds none.
+  Result<bool> Has(std::string_view table);
   // Seqs gives the sequences under a key, each once, the oldest first.
   Result<std::vector<uint64_t>> Seqs(const Key16& key);
 
   const Db* db_;
   KeyFinder find_;
   std::map<std::string, uint64_t, std::less<>> issued_;  // per authority, of this batch
-  Stmt put_identity_, set_identity_, put_unit_, put_ca_, count_ca_, put_key_, end_key_,
+  Stmt put_identity_, set_identity_, put_unit_, put_visit_, put_pool_, end_pool_, put_ca_, count_ca_, put_key_, end_key_,
       put_credential_, put_plan_, put_session_, end_session_, put_notable_;
   Stmt get_identity_, get_key_, get_unit_;
+  Stmt get_foreign_, put_foreign_, end_foreign_;  // prepared when first needed: AddTables
 };
 
 // CompareRegistries reports each row in which `found` differs from `meant`, at most `limit` of

@@ -205,7 +205,7 @@ class Verifier {
 
   Status CompareTables() {
     Findings found;
-    BM_CHECK(CompareRegistries(log_.db(), fresh_, options_.max_findings, found));
+    BM_CHECK(CompareRegistries(log_.registry().db(), fresh_, options_.max_findings, found));
     for (const Finding& f : found.all()) Found(f.code, f.message, f.fix);
     return {};
   }

@@ -17,19 +17,24 @@ WriterQueue::~WriterQueue() {
 }
 
 std::future<Result<Receipt>> WriterQueue::Submit(Submission submission) {
-  Item item{std::move(submission), {}};
-  std::future<Result<Receipt>> result = item.done.get_future();
+  auto done = std::make_shared<std::promise<Result<Receipt>>>();
+  std::future<Result<Receipt>> result = done->get_future();
+  Submit(std::move(submission), [done](Result<Receipt> r) { done->set_value(std::move(r)); });
+  return result;
+}
+
+void WriterQueue::Submit(Submission submission, std::function<void(Result<Receipt>)> done) {
   std::unique_lock lock(mutex_);
   drained_.wait(lock, [&] { return stop_ || waiting_events_ < kMaxWaiting; });
   if (stop_) {
-    item.done.set_value(Internal("ledger.closed", "the ledger is being closed"));
-    return result;
+    lock.unlock();
+    done(Internal("ledger.closed", "the ledger is being closed"));
+    return;
   }
-  waiting_events_ += item.submission.size();
-  waiting_.push_back(std::move(item));
+  waiting_events_ += submission.size();
+  waiting_.push_back({std::move(submission), std::move(done)});
   // The writer looks for more by itself after each commit; only an idle one needs waking.
   if (waiting_.size() == 1) filled_.notify_one();
-  return result;
 }
 
 Result<Receipt> WriterQueue::Append(const Event& event) {
@@ -38,8 +43,7 @@ Result<Receipt> WriterQueue::Append(const Event& event) {
   return Append(std::move(s));
 }
 
-void WriterQueue::Run(const std::function<void(LogWriter&)>& fn) {
-  std::packaged_task<void(LogWriter&)> task(fn);
+void WriterQueue::RunTask(Task task) {
   std::future<void> done = task.get_future();
   {
     std::lock_guard lock(mutex_);
@@ -49,6 +53,28 @@ void WriterQueue::Run(const std::function<void(LogWriter&)>& fn) {
   done.get();
 }
 
+void WriterQueue::Run(const std::function<void(LogWriter&)>& fn) {
+  RunTask(Task([this, &fn] {
+    if (writer_) fn(*writer_);
+  }));
+}
+
+Status WriterQueue::Lend(const fs::path& dir, const Clock& clock,
+                         const std::function<void()>& meanwhile) {
+  Status status;
+  RunTask(Task([&] {
+    writer_.reset();
+    meanwhile();
+    auto again = LogWriter::Open(dir, clock);
+    if (again) {
+      writer_ = std::move(*again);
+    } else {
+      status = std::unexpected(std::move(again).error());
+    }
+  }));
+  return status;
+}
+
 void WriterQueue::Work() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -56,7 +82,7 @@ void WriterQueue::Work() {
     if (!tasks_.empty()) {
       auto tasks = std::exchange(tasks_, {});
       lock.unlock();
-      for (auto& t : tasks) t(*writer_);
+      for (Task& t : tasks) t();
       lock.lock();
     }
     // Taking all that waits, then committing, is the group: while a commit syncs, the next group
@@ -88,8 +114,12 @@ void WriterQueue::CommitBatch(std::vector<Item>& batch) {
   std::vector<Submission> submissions;
   submissions.reserve(batch.size());
   for (Item& i : batch) submissions.push_back(std::move(i.submission));
+  if (!writer_) {
+    for (Item& i : batch) i.done(Internal("ledger.closed", "the ledger could not be opened again"));
+    return;
+  }
   auto results = writer_->AppendAll(submissions);
-  for (size_t i = 0; i < batch.size(); ++i) batch[i].done.set_value(std::move(results[i]));
+  for (size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(results[i]));
 }
 
 }  // namespace birthmark::ledger
