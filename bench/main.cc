@@ -3,6 +3,7 @@
 // (docs/performance.md).
 //   birthmark-bench [--rows N | --quick] [--dir FOLDER]
 //   birthmark-bench look-up LEDGER     the reader's figures for a ledger that exists
+//   birthmark-bench batch-gcd [KEYS]   the audit's tree beside the classic one (10 000 keys)
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "bench/gcd.h"
 #include "bench/issue.h"
 #include "bench/lookup.h"
 
@@ -21,13 +23,28 @@ using namespace birthmark::bench;
 
 constexpr const char* kUsage =
     "usage: birthmark-bench [--rows N | --quick] [--dir FOLDER]\n"
-    "       birthmark-bench look-up LEDGER\n";
+    "       birthmark-bench look-up LEDGER\n"
+    "       birthmark-bench batch-gcd [KEYS]\n";
 
 struct Options {
   uint64_t rows = 1'000'000;
   bool quick = false;
   fs::path dir = "/var/tmp";  // a disk, where /tmp may be memory
 };
+
+constexpr size_t kGcdKeys = 10'000;
+
+// RunBatchGcd takes a number of keys that may be absent.
+bool RunBatchGcd(std::string_view number) {
+  size_t keys = kGcdKeys;
+  if (!number.empty()) {
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), keys);
+    if (error != std::errc() || end != number.data() + number.size()) return false;
+  }
+  if (keys < 1 || keys > 1'000'000) return false;
+  BatchGcd(keys, keys > kGcdKeys ? 1 : 3);
+  return true;
+}
 
 std::optional<Options> Read(std::span<char*> args) {
   Options o;
@@ -123,6 +140,7 @@ int Run(const Options& o) {
   for (const auto& e : fs::recursive_directory_iterator(dir))
     bytes += e.is_regular_file() ? e.file_size() : 0;
   fmt::print("ledger on disk: {} octets an event\n", bytes / size);
+  BatchGcd(o.quick ? 1000 : kGcdKeys, 3);
   return RunLookUps(dir);
 }
 
@@ -132,6 +150,11 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "look-up") {
     LookUps(argv[2]);
     return 0;
+  }
+  if ((argc == 2 || argc == 3) && std::string_view(argv[1]) == "batch-gcd") {
+    if (RunBatchGcd(argc == 3 ? argv[2] : "")) return 0;
+    fmt::print(stderr, "{}", kUsage);
+    return 2;
   }
   auto options = Read({argv, static_cast<size_t>(argc)});
   if (!options) {
