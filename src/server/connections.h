@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which connections are open, and which of them waits longest for its peer: that one goes when
+// there is no room for a new one, so that thousands of idle connections keep nobody out. Leaves out
+// sockets. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+
+namespace birthmark::server {
+
+// Connection is one entry; its `close` may be called from any thread and only asks for the end.
+class Connection {
+ public:
+  explicit Connection(std::function<void()> close) : close_(std::move(close)) {}
+
+ private:
+  friend class Connections;
+  const std::function<void()> close_;
+  std::list<std::weak_ptr<Connection>>::iterator place_;
+  bool waiting_ = false, evicted_ = false;
+};
+
+class Connections {
+ public:
+  // Add enters a connection as waiting for its peer.
+  void Add(const std::shared_ptr<Connection>& c);
+  // Busy takes it off the waiting list while its request is answered; false: it must end.
+  bool Busy(Connection& c);
+  // Waiting puts it at the list's end, the place of those that were served last.
+  void Waiting(const std::shared_ptr<Connection>& c);
+  void Remove(Connection& c);
+  // EvictOldest ends the one that waits longest; false when all are busy.
+  bool EvictOldest();
+  // EvictWaiting ends all that wait.
+  void EvictWaiting();
+  size_t count() const;
+  // WaitForNone waits until all are removed; false when the time is over.
+  bool WaitForNone(std::chrono::milliseconds at_most);
+
+ private:
+  void Unlist(Connection& c);
+
+  mutable std::mutex mutex_;
+  std::condition_variable none_;
+  std::list<std::weak_ptr<Connection>> waiting_;  // oldest first
+  size_t count_ = 0;
+};
+
+}  // namespace birthmark::server
