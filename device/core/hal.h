@@ -15,6 +15,13 @@ typedef struct bm_hal {
   uint8_t uid[BM_UID_MAX];
   size_t uid_size;
 
+  // What this hardware lacks, so that the device never claims more than there is. Fuses in software
+  // are bits of ordinary memory behind code that only sets them; the two locks then have their
+  // software form alone.
+  bool fuses_in_software;
+  // The random source is a fixed sequence for tests: no key made from it is secret.
+  bool random_is_test;
+
   // NOR flash is memory-mapped for reading, as a controller with execute-in-place does it.
   const uint8_t* flash;
   // Sets the block at `offset` (a multiple of BM_BLOCK) to 0xFF.

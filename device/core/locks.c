@@ -63,6 +63,10 @@ bm_status bm_blow(bm_device* d, bm_span name, bm_span digest, bool* already) {
   if (bit < 0) return bm_fail(d, BM_E_NOT_FOUND, "no fuse of that name");
   *already = bm_fuse(locks.fuses, (unsigned)bit);
   if (*already) return BM_OK;
+  if (d->hal.fuses_in_software &&
+      (bit == BM_FUSE_IDENTITY_LOCK || bit == BM_FUSE_FIRST_STAGE_LOCK)) {
+    return bm_fail(d, BM_E_UNSUPPORTED, "no lock fuses on this board: lock by software");
+  }
   static const uint8_t kNone[BM_DIGEST] = {0};
   if (bit == BM_FUSE_SECURE_BOOT && memcmp(locks.fuses, kNone, BM_DIGEST) == 0) {
     return bm_fail(d, BM_E_NOT_READY, "blow the boot anchor first: nothing could boot");

@@ -31,6 +31,7 @@ void bm_write_boot(const bm_device* d, bm_cbor_writer* w) {
 
 void bm_write_rng(const bm_device* d, bm_cbor_writer* w) {
   size_t map = bm_cbor_open(w);
+  bm_cbor_entry_text(w, "source", d->hal.random_is_test ? "test" : "hardware");
   bm_cbor_entry_bool(w, "pass", d->rng.pass);
   bm_cbor_entry_uint(w, "samples", d->rng.samples);
   bm_cbor_entry_uint(w, "longest_repetition", d->rng.longest_repetition);
@@ -90,6 +91,7 @@ static void write_body(bm_device* d, bm_span nonce, bm_cbor_writer* w) {
   bm_cbor_entry_bytes(w, "nonce", nonce);
   bm_cbor_entry_bytes(w, "boot_id", bm_span_of(d->boot_id, sizeof d->boot_id));
   bm_cbor_entry_bytes(w, "fuses", bm_span_of(locks.fuses, BM_FUSE_BYTES));
+  bm_cbor_entry_text(w, "fuse_form", d->hal.fuses_in_software ? "software" : "hardware");
   bm_cbor_put_text(w, "locks");
   write_locks(&locks, w);
   bm_cbor_entry_uint(w, "unconfigure_count", bm_get_u32(d->state.unconfigure_count));

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 bool console_open(console_pty* c) {
@@ -32,19 +33,32 @@ static uint8_t disturb(console_pty* c, uint8_t byte) {
   return hit ? byte ^ (uint8_t)(1u << (r & 7)) : byte;
 }
 
+// overrun gives how many of `n` bytes that came just now found room in the receiver's FIFO.
+static size_t overrun(console_pty* c, size_t n) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  uint64_t now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+  uint64_t passed = now - c->read_at;
+  c->level_us = c->level_us > passed ? c->level_us - passed : 0;
+  c->read_at = now;
+  uint64_t level = c->level_us * c->rate / 1000;
+  uint64_t room = c->fifo > level ? c->fifo - level : 0;
+  if (n > room) n = (size_t)room;
+  c->level_us += n * 1000 / c->rate;
+  return n;
+}
+
 size_t console_read(console_pty* c, uint8_t* out, size_t capacity) {
   ssize_t n = read(c->master, out, capacity);
   if (n <= 0) return 0;
+  if (c->fifo > 0) n = (ssize_t)overrun(c, (size_t)n);
   if (c->noise > 0) {
     for (ssize_t i = 0; i < n; i++) out[i] = disturb(c, out[i]);
   }
   return (size_t)n;
 }
 
-void console_write(console_pty* c, const uint8_t* data, size_t size) {
-  c->frames++;
-  if (c->frames == c->drop_frame) return;
-  if (c->frames == c->cut_frame) size /= 2;
+static void put(console_pty* c, const uint8_t* data, size_t size) {
   uint8_t part[512];
   for (size_t at = 0; at < size;) {
     size_t n = size - at < sizeof part ? size - at : sizeof part;
@@ -63,5 +77,21 @@ void console_write(console_pty* c, const uint8_t* data, size_t size) {
       if (errno != EAGAIN || poll(&wait, 1, 1000) <= 0) return;
     }
     at += n;
+  }
+}
+
+void console_write(console_pty* c, const uint8_t* data, size_t size) {
+  c->frames++;
+  if (c->frames == c->drop_frame) return;
+  if (c->frames == c->cut_frame) size /= 2;
+  put(c, data, size);
+}
+
+void console_boot_log(console_pty* c) {
+  static const char kLine[] = "[    0.004217] boot: ~~ loading }stage~, crc ok\r\n";
+  for (size_t left = (size_t)c->boot_log; left > 0;) {
+    size_t n = left < sizeof kLine - 1 ? left : sizeof kLine - 1;
+    put(c, (const uint8_t*)kLine, n);
+    left -= n;
   }
 }

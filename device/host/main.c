@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// birthmark-device: one emulated device. It says where its console and its programmer's port are in
-// one line on standard output, then behaves like hardware until it is told to stop, its parent
-// dies, or nobody has talked to it for its lifetime.
+// birthmark-device: one emulated device. It says where its console, its programmer's port and the
+// pins of its TAP are in one line on standard output, then behaves like hardware until it is told
+// to stop, its parent dies, or nobody has talked to it for its lifetime.
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <poll.h>
@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bitbang.h"
 #include "console_pty.h"
 #include "device/core/device.h"
 #include "nvm.h"
@@ -20,13 +21,17 @@
 typedef struct {
   nvm parts;
   console_pty console;
+  debug_port debug;
   programmer port;
+  tap test_port;
+  bitbang pins;
   bm_device device;
   bool reset;
+  bool by_mailbox;  // the last request came through the mailbox, so that is where the answer goes
   long lifetime_seconds;
 } machine;
 
-static machine the_machine;  // 150 KB that would not be good on a stack
+static machine the_machine;  // 200 KB that would not be good on a stack
 
 static bool flash_erase(void* m, uint32_t offset) {
   return nvm_flash_erase(&((machine*)m)->parts, offset);
@@ -52,11 +57,25 @@ static bool random_fill(void* m, uint8_t* out, size_t size) {
   (void)m;
   return nvm_random(out, size);
 }
-static size_t console_rx(void* m, uint8_t* out, size_t capacity) {
-  return console_read(&((machine*)m)->console, out, capacity);
+// The firmware's console has two ends: a UART, and the mailbox registers behind the TAP.
+static size_t console_rx(void* ctx, uint8_t* out, size_t capacity) {
+  machine* m = ctx;
+  size_t n = mailbox_take(&m->test_port, out, capacity);
+  if (n > 0) {
+    m->by_mailbox = true;
+    return n;
+  }
+  n = console_read(&m->console, out, capacity);
+  if (n > 0) m->by_mailbox = false;
+  return n;
 }
-static void console_tx(void* m, const uint8_t* data, size_t size) {
-  console_write(&((machine*)m)->console, data, size);
+static void console_tx(void* ctx, const uint8_t* data, size_t size) {
+  machine* m = ctx;
+  if (m->by_mailbox) {
+    mailbox_put(&m->test_port, data, size);
+  } else {
+    console_write(&m->console, data, size);
+  }
 }
 static void reset(void* m) { ((machine*)m)->reset = true; }
 static uint32_t millis(void* m) {
@@ -86,6 +105,9 @@ static void power_on(machine* m) {
                 .millis = millis};
   memcpy(hal.uid, m->parts.fuses + NVM_UID_AT, hal.uid_size);
   m->reset = false;
+  m->debug.reset = false;
+  tap_sense(&m->test_port);
+  console_boot_log(&m->console);
   bm_device_start(&m->device, &hal);
 }
 
@@ -110,26 +132,35 @@ static int serve(machine* m) {
   if (signals < 0) return fail("signals cannot be read");
   uint32_t last = millis(m);
   for (;;) {
-    // Index 1 is the port: its listener, or the probe that is connected. A negative fd is skipped.
+    // A port's place is taken by its listener, or by the probe that is connected. A negative fd is
+    // skipped.
     bool probe = m->port.connection >= 0;
-    struct pollfd fd[4] = {{m->port.held ? -1 : m->console.master, POLLIN, 0},
+    bool pins = m->pins.connection >= 0;
+    bool held = m->debug.held || m->pins.srst;
+    struct pollfd fd[5] = {{held ? -1 : m->console.master, POLLIN, 0},
                            {probe ? m->port.connection : m->port.listener, POLLIN, 0},
+                           {pins ? m->pins.connection : m->pins.listener, POLLIN, 0},
                            {signals, POLLIN, 0},
                            {STDIN_FILENO, POLLIN, 0}};
-    if (poll(fd, 4, 1000) > 0) {
-      if (fd[2].revents != 0) return 0;
+    if (poll(fd, 5, 1000) > 0) {
+      if (fd[3].revents != 0) return 0;
       char discard[256];
       // The end of standard input is the end of whoever started this device. (PR_SET_PDEATHSIG
       // would also fire when only the thread that started it ends.)
-      if (fd[3].revents != 0 && read(STDIN_FILENO, discard, sizeof discard) <= 0) return 0;
-      if (fd[0].revents != 0 && bm_device_poll(&m->device) > 0) last = millis(m);
+      if (fd[4].revents != 0 && read(STDIN_FILENO, discard, sizeof discard) <= 0) return 0;
       if (fd[1].revents != 0) {
         last = millis(m);
-        if (!probe) {
-          programmer_accept(&m->port);
-        } else if (programmer_serve(&m->port)) {
-          m->reset = true;
-        }
+        probe ? programmer_serve(&m->port) : programmer_accept(&m->port);
+      }
+      if (fd[2].revents != 0) {
+        last = millis(m);
+        pins ? bitbang_serve(&m->pins) : bitbang_accept(&m->pins);
+      }
+      if (m->debug.reset) restart(m);
+      bool written = m->test_port.to_device.size > 0;  // the mailbox's interrupt
+      held = m->debug.held || m->pins.srst;
+      if (!held && (fd[0].revents != 0 || written) && bm_device_poll(&m->device) > 0) {
+        last = millis(m);
       }
       if (m->reset) restart(m);
     }
@@ -158,8 +189,9 @@ static bool number(const char* text, uint64_t* out) {
 
 static const char kUsage[] =
     "usage: birthmark-device --board bmc|bulb --state DIR [--uid HEX] [--console pty]\n"
-    "         [--programmer unix:PATH] [--lifetime-seconds N]\n"
+    "         [--programmer unix:PATH] [--jtag unix:PATH] [--lifetime-seconds N]\n"
     "         [--seed N] [--noise P] [--cut-frame N] [--drop-frame N] [--power-cut-after N]\n"
+    "         [--boot-log N] [--uart-fifo N] [--uart-rate N]\n"
     "One emulated device. It ends with its standard input.\n";
 
 enum {
@@ -168,12 +200,16 @@ enum {
   kUid,
   kConsole,
   kProgrammer,
+  kJtag,
   kLifetime,
   kSeed,
   kNoise,
   kCut,
   kDrop,
-  kPower
+  kPower,
+  kBootLog,
+  kUartFifo,
+  kUartRate
 };
 
 int main(int argc, char** argv) {
@@ -182,23 +218,33 @@ int main(int argc, char** argv) {
                                            {"uid", required_argument, NULL, kUid},
                                            {"console", required_argument, NULL, kConsole},
                                            {"programmer", required_argument, NULL, kProgrammer},
+                                           {"jtag", required_argument, NULL, kJtag},
                                            {"lifetime-seconds", required_argument, NULL, kLifetime},
                                            {"seed", required_argument, NULL, kSeed},
                                            {"noise", required_argument, NULL, kNoise},
                                            {"cut-frame", required_argument, NULL, kCut},
                                            {"drop-frame", required_argument, NULL, kDrop},
                                            {"power-cut-after", required_argument, NULL, kPower},
+                                           {"boot-log", required_argument, NULL, kBootLog},
+                                           {"uart-fifo", required_argument, NULL, kUartFifo},
+                                           {"uart-rate", required_argument, NULL, kUartRate},
                                            {NULL, 0, NULL, 0}};
   machine* m = &the_machine;
   const bm_board* board = NULL;
   const char* state = NULL;
   const char* socket_path = NULL;
+  const char* jtag_path = NULL;
   uint8_t uid[BM_UID_MAX];
   size_t uid_size = 0;
   uint64_t lifetime = 600;
   m->console.seed = 1;
+  m->console.rate = 11;  // bytes a millisecond: 115200 baud
   m->port.listener = -1;
   m->port.connection = -1;
+  m->pins.listener = -1;
+  m->pins.connection = -1;
+  m->debug.parts = &m->parts;
+  m->test_port.debug = &m->debug;
   int option;
   while ((option = getopt_long(argc, argv, "", kOptions, NULL)) != -1) {
     bool good = true;
@@ -220,6 +266,10 @@ int main(int argc, char** argv) {
         good = strncmp(optarg, "unix:", 5) == 0;
         socket_path = optarg + 5;
         break;
+      case kJtag:
+        good = strncmp(optarg, "unix:", 5) == 0;
+        jtag_path = optarg + 5;
+        break;
       case kLifetime:
         good = number(optarg, &lifetime) && lifetime > 0 && lifetime <= 86400;
         break;
@@ -239,6 +289,15 @@ int main(int argc, char** argv) {
       case kPower:
         good = number(optarg, &m->parts.cut_after);
         break;
+      case kBootLog:
+        good = number(optarg, &m->console.boot_log) && m->console.boot_log <= 2048;
+        break;
+      case kUartFifo:
+        good = number(optarg, &m->console.fifo);
+        break;
+      case kUartRate:
+        good = number(optarg, &m->console.rate) && m->console.rate > 0;
+        break;
       default:
         good = false;
     }
@@ -255,15 +314,20 @@ int main(int argc, char** argv) {
   const char* wrong = nvm_open(&m->parts, board, state, bm_span_of(uid, uid_size));
   if (wrong != NULL) return fail(wrong);
   if (!console_open(&m->console)) return fail("no pty for the console");
-  if (socket_path != NULL && !programmer_listen(&m->port, &m->parts, socket_path)) {
+  if (socket_path != NULL && !programmer_listen(&m->port, &m->debug, socket_path)) {
     return fail("the programmer's socket cannot be opened");
   }
+  if (jtag_path != NULL && !bitbang_listen(&m->pins, &m->test_port, jtag_path)) {
+    return fail("the socket of the TAP cannot be opened");
+  }
+  tap_reset(&m->test_port);
   power_on(m);
-  printf("ready console=%s programmer=%s\n", m->console.path,
-         socket_path == NULL ? "none" : socket_path);
+  printf("ready console=%s programmer=%s jtag=%s\n", m->console.path,
+         socket_path == NULL ? "none" : socket_path, jtag_path == NULL ? "none" : jtag_path);
   fflush(stdout);
   int code = serve(m);
   if (socket_path != NULL) unlink(socket_path);
+  if (jtag_path != NULL) unlink(jtag_path);
   bm_device_stop(&m->device);
   return code;
 }

@@ -54,8 +54,13 @@ Bytes CsrProofMessage(ByteView challenge, const Digest& csr_sha256) {
 }
 
 Result<DeviceConsole> DeviceConsole::Open(const std::string& path, const SerialOptions& options) {
-  BM_TRY(SerialLink link, SerialLink::Open(path, options));
-  DeviceConsole console(std::move(link));
+  BM_TRY(auto stream, OpenStream({.scheme = Uri::Scheme::kSerial, .target = path}));
+  return Over(std::move(stream), options);
+}
+
+Result<DeviceConsole> DeviceConsole::Over(std::unique_ptr<ByteStream> stream,
+                                          const SerialOptions& options) {
+  DeviceConsole console(SerialLink::Over(std::move(stream), options));
   BM_TRY(Hello hello, console.SayHello());
   if (hello.protocol != 1) {
     return Environment("link.answer",

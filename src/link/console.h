@@ -50,6 +50,7 @@ struct BootStage {
 };
 
 struct RngHealth {
+  std::string source = "hardware";  // "test": a fixed sequence, no key made from it is secret
   bool pass = false;
   uint64_t samples = 0;
   uint64_t longest_repetition = 0;
@@ -115,6 +116,7 @@ struct DeviceReport {
   Bytes nonce;
   Bytes boot_id;
   Bytes fuses;
+  std::string fuse_form = "hardware";  // "software": ordinary memory behind code that only sets
   DeviceLocks locks;
   uint64_t unconfigure_count = 0;
   std::vector<BootStage> boot;
@@ -145,6 +147,9 @@ class DeviceConsole {
  public:
   // Open opens the console and says hello, so that a wrong port or protocol shows at once.
   static Result<DeviceConsole> Open(const std::string& path, const SerialOptions& options = {});
+  // Over does the same on a stream that is open: a serial: or unix: link, a mailbox.
+  static Result<DeviceConsole> Over(std::unique_ptr<ByteStream> stream,
+                                    const SerialOptions& options = {});
   explicit DeviceConsole(SerialLink link) : link_(std::move(link)) {}
 
   Result<Hello> SayHello();

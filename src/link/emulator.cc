@@ -88,6 +88,9 @@ Status Emulator::Launch() {
   if (!options_.programmer_socket.empty()) {
     args.insert(args.end(), {"--programmer", "unix:" + options_.programmer_socket});
   }
+  if (!options_.jtag_socket.empty()) {
+    args.insert(args.end(), {"--jtag", "unix:" + options_.jtag_socket});
+  }
   args.insert(args.end(), options_.faults.begin(), options_.faults.end());
   std::vector<char*> argv;
   for (std::string& a : args) argv.push_back(a.data());

@@ -19,6 +19,7 @@ struct EmulatorOptions {
   std::filesystem::path state;    // a folder of this device's own
   std::string uid_hex;            // empty: a new device draws one
   std::string programmer_socket;  // empty: no such port
+  std::string jtag_socket;        // remote_bitbang pins of the TAP; empty: none
   unsigned lifetime_seconds = 600;
   std::vector<std::string> faults;  // "--noise", "0.001", … passed on
 };
@@ -35,6 +36,7 @@ class Emulator {
 
   const std::string& console() const { return console_; }
   const std::string& programmer() const { return options_.programmer_socket; }
+  const std::string& jtag() const { return options_.jtag_socket; }
   pid_t pid() const { return pid_; }
 
   // Stop ends the device in order; what it holds stays in its state folder.

@@ -38,6 +38,9 @@ class Fields {
     auto* v = Of(key, [](const cbor::Value& v) { return v.AsArray(); });
     return v ? *v : kNone;
   }
+  void Optional(const char* key, std::string* out) {
+    if (map_->Find(key)) Get(key, out);
+  }
   // Map gives the member, or an empty map with the trouble noted.
   const cbor::Value& Map(const char* key) {
     static const cbor::Value kNone{cbor::Map{}};

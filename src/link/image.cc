@@ -185,7 +185,8 @@ Result<DecodedImage> DecodeImage(ByteView region) {
 }
 
 SecretBytes EncodeFactoryRecord(const std::string& serial,
-                                const std::vector<FactoryIdentity>& identities) {
+                                const std::vector<FactoryIdentity>& identities,
+                                const Configuration& configuration) {
   SecretAccess access;
   // Written by hand instead of as a DOM, so that the keys pass through one buffer that is wiped.
   // Keys of a map in order: shorter first, then bytewise (RFC 8949 section 4.2.1).
@@ -194,10 +195,14 @@ SecretBytes EncodeFactoryRecord(const std::string& serial,
     room += 128 + id.slot.size() + id.key.size();
     for (const Bytes& der : id.chain) room += der.size() + 9;
   }
+  std::vector<std::pair<std::string, std::string>> settings(configuration.begin(),
+                                                            configuration.end());
+  std::ranges::stable_sort(settings, {}, [](const auto& s) { return s.first.size(); });
+  for (const auto& [name, value] : settings) room += name.size() + value.size() + 18;
   Bytes body;
   body.reserve(room);
   cbor::Writer w(body);
-  w.MapHead(2);
+  w.MapHead(settings.empty() ? 2 : 3);
   w.Text("slots");
   w.ArrayHead(identities.size());
   for (const FactoryIdentity& id : identities) {
@@ -211,6 +216,14 @@ SecretBytes EncodeFactoryRecord(const std::string& serial,
     for (const Bytes& der : id.chain) w.ByteString(der);
     w.Text("algorithm");
     w.Text("p256");
+  }
+  if (!settings.empty()) {
+    w.Text("config");
+    w.MapHead(settings.size());
+    for (const auto& [name, value] : settings) {
+      w.Text(name);
+      w.Text(value);
+    }
   }
   w.Text("serial");
   w.Text(serial);

@@ -4,6 +4,7 @@
 // Pure functions; thread-safe.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -86,10 +87,14 @@ struct FactoryIdentity {
   std::vector<Bytes> chain;
 };
 
+// Configuration is what else a unit is given at its birth: names and values, for its application.
+using Configuration = std::map<std::string, std::string>;
+
 // EncodeFactoryRecord makes the content of the factory-data partition of a board that takes its
 // identity from there. Secret, because the keys are in it.
 SecretBytes EncodeFactoryRecord(const std::string& serial,
-                                const std::vector<FactoryIdentity>& identities);
+                                const std::vector<FactoryIdentity>& identities,
+                                const Configuration& configuration = {});
 
 // FlashPart is one partition's content in a single-write image.
 struct FlashPart {

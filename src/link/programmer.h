@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The programmer's port of a device: flash and fuses from outside, with the CPU held, as JTAG or
-// SWD does it. What is written this way is mechanically-installed in the draft's sense. Thread
-// rule: one programmer, one thread. Letting go of it lets the CPU reset. Errors of every method:
-// link.timeout, link.unplugged, port.closed (port-lock or seal is blown), port.range,
+// SWD does it. What is written this way is mechanically-installed in the draft's sense. How the
+// operations reach the device is a ProbePort's: the emulated device's socket, or its TAP (tap.h).
+// Thread rule: one programmer, one thread. Letting go of it lets the CPU reset. Errors of every
+// method: link.timeout, link.unplugged, port.closed (port-lock or seal is blown), port.range,
 // port.protected, port.failed.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/error.h"
@@ -19,13 +21,25 @@ struct PortInfo {
   std::string board;
 };
 
+// DebugAnswer is the device's status (docs/formats/station-protocol.md section 6) and what it gave.
+struct DebugAnswer {
+  uint8_t status = 0;
+  Bytes data;
+};
+
+// ProbePort carries one operation of the debug port, of at most kMaxDebugData bytes.
+class ProbePort {
+ public:
+  virtual ~ProbePort() = default;
+  virtual Result<DebugAnswer> Run(uint8_t op, uint32_t address, uint32_t length, ByteView data) = 0;
+};
+inline constexpr uint32_t kMaxDebugData = 65536;
+
 class Programmer {
  public:
   // Connect takes the path of the port's unix socket.
   static Result<Programmer> Connect(const std::string& path);
-  Programmer(Programmer&& o) noexcept;
-  Programmer& operator=(Programmer&& o) noexcept;
-  ~Programmer();
+  explicit Programmer(std::unique_ptr<ProbePort> port) : port_(std::move(port)) {}
 
   Result<PortInfo> Info();
   Result<Bytes> Read(uint32_t address, uint32_t size);
@@ -33,7 +47,8 @@ class Programmer {
   Status Erase(uint32_t address, uint32_t size);
   // Program clears bits, and reads back.
   Status Program(uint32_t address, ByteView data);
-  // Install erases the blocks that `data` covers, programs them, and compares what it reads back.
+  // Install erases the blocks that `data` covers, programs what is not blank of them, and compares
+  // all that it reads back.
   Status Install(uint32_t address, ByteView data);
   Result<Bytes> ReadFuses();
   Status Blow(uint32_t bit);
@@ -43,11 +58,9 @@ class Programmer {
   Status Reset();
 
  private:
-  Programmer() = default;
   Result<Bytes> Call(uint8_t op, uint32_t address, uint32_t length, ByteView data = {});
 
-  std::string path_;
-  int fd_ = -1;
+  std::unique_ptr<ProbePort> port_;
 };
 
 }  // namespace birthmark::link

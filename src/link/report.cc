@@ -22,6 +22,7 @@ void ReadStage(Fields& f, BootStage* out) {
 }
 
 void ReadRng(Fields& f, RngHealth* out) {
+  f.Optional("source", &out->source);
   f.Get("pass", &out->pass);
   f.Get("samples", &out->samples);
   f.Get("longest_repetition", &out->longest_repetition);
@@ -87,6 +88,7 @@ Result<DeviceReport> DecodeReport(ByteView bytes) {
   f.Get("nonce", &r.nonce);
   f.Get("boot_id", &r.boot_id);
   f.Get("fuses", &r.fuses);
+  f.Optional("fuse_form", &r.fuse_form);
   Fields locks(f.Map("locks"));
   ReadLocks(locks, &r.locks);
   f.Take(locks);

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link/serial_link.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <thread>
 
@@ -20,32 +13,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::unexpected<Error> Unplugged(const std::string& path) {
-  return Environment("link.unplugged", "the device behind " + path + " is gone",
-                     "connect it again and retry the unit");
-}
-
-speed_t Speed(unsigned baud) {
-  switch (baud) {
-    case 9600:
-      return B9600;
-    case 57600:
-      return B57600;
-    case 230400:
-      return B230400;
-    case 460800:
-      return B460800;
-    case 921600:
-      return B921600;
-    default:
-      return B115200;
-  }
-}
-
-int WaitMs(Clock::time_point deadline) {
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
-}
+// A line on which nothing came for so long is quiet: what was unreadable has ended.
+constexpr auto kQuiet = std::chrono::milliseconds(2);
+constexpr auto kReopenPause = std::chrono::milliseconds(50);
+constexpr size_t kLongestWire = 2 * (kMaxPayload + 11) + 2;
 
 // The device's refusals by number; the number's meaning never changes.
 constexpr const char* kRefusals[] = {nullptr,     "bad-request", "unknown-command", "not-factory",
@@ -74,28 +45,14 @@ std::unexpected<Error> RefusedByDevice(const std::string& path, ByteView payload
 bool IsRefusal(const Error& error) { return error.code.starts_with("device."); }
 
 Result<SerialLink> SerialLink::Open(const std::string& path, const SerialOptions& options) {
+  BM_TRY(auto stream, OpenStream({.scheme = Uri::Scheme::kSerial, .target = path}));
+  return Over(std::move(stream), options);
+}
+
+SerialLink SerialLink::Over(std::unique_ptr<ByteStream> stream, const SerialOptions& options) {
   SerialLink link;
-  link.path_ = path;
+  link.stream_ = std::move(stream);
   link.options_ = options;
-  link.fd_ = open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (link.fd_ < 0) {
-    return std::unexpected(
-        FromErrno(errno == EBUSY ? "link.busy" : "link.open", "open " + path, errno));
-  }
-  // Two stations on one console would answer each other's questions.
-  if (ioctl(link.fd_, TIOCEXCL) != 0) {
-    return std::unexpected(FromErrno("link.busy", "take " + path, errno));
-  }
-  termios raw{};
-  if (tcgetattr(link.fd_, &raw) != 0) {
-    return std::unexpected(FromErrno("link.open", path + " is no serial line", errno));
-  }
-  cfmakeraw(&raw);
-  raw.c_cflag |= CLOCAL | CREAD;
-  cfsetspeed(&raw, Speed(options.baud));
-  if (tcsetattr(link.fd_, TCSANOW, &raw) != 0 || tcflush(link.fd_, TCIOFLUSH) != 0) {
-    return std::unexpected(FromErrno("link.open", "set up " + path, errno));
-  }
   // A device keeps its last answer; a random start keeps this session's numbers away from it.
   SystemRng rng;
   uint8_t start[4];
@@ -104,128 +61,103 @@ Result<SerialLink> SerialLink::Open(const std::string& path, const SerialOptions
   return link;
 }
 
-SerialLink::SerialLink(SerialLink&& o) noexcept { *this = std::move(o); }
-
-SerialLink& SerialLink::operator=(SerialLink&& o) noexcept {
-  if (this == &o) return *this;
-  if (fd_ >= 0) close(fd_);
-  path_ = std::move(o.path_);
-  options_ = o.options_;
-  fd_ = std::exchange(o.fd_, -1);
-  sequence_ = o.sequence_;
-  reader_ = std::move(o.reader_);
-  inbox_ = std::move(o.inbox_);
-  inbox_at_ = o.inbox_at_;
-  stats_ = o.stats_;
-  return *this;
-}
-
-SerialLink::~SerialLink() {
-  if (fd_ < 0) return;
-  ioctl(fd_, TIOCNXCL);
-  close(fd_);
-}
-
-Status SerialLink::Send(ByteView wire) {
-  auto deadline = Clock::now() + options_.timeout;
-  size_t since_pause = 0;
-  while (!wire.empty()) {
-    size_t n = wire.size();
-    if (options_.pace_bytes > 0) n = std::min(n, options_.pace_bytes - since_pause);
-    ssize_t written = write(fd_, wire.data(), n);
-    if (written > 0) {
-      wire = wire.subspan(static_cast<size_t>(written));
-      since_pause += static_cast<size_t>(written);
-      if (options_.pace_bytes > 0 && since_pause >= options_.pace_bytes && !wire.empty()) {
-        std::this_thread::sleep_for(options_.pace_pause);
-        since_pause = 0;
-      }
-      continue;
+// Reconnect waits for a port that vanished (a USB adapter that was pulled and put back). The same
+// frame goes out again: a device that kept its power answers from what it keeps, one that lost it
+// finds the command safe to repeat.
+Status SerialLink::Reconnect(Error why) {
+  if (why.code != "link.unplugged") return std::unexpected(std::move(why));
+  auto until = Clock::now() + options_.reconnect;
+  while (Clock::now() < until) {
+    if (stream_->Reopen()) {
+      stats_.reconnects++;
+      return {};
     }
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno != EAGAIN) return Unplugged(path_);
-    pollfd p = {fd_, POLLOUT, 0};
-    if (poll(&p, 1, WaitMs(deadline)) <= 0 && Clock::now() >= deadline) {
-      return {};  // the attempt will time out, and be counted, where answers are awaited
-    }
-    if ((p.revents & (POLLHUP | POLLERR)) != 0) return Unplugged(path_);
+    std::this_thread::sleep_for(kReopenPause);
   }
-  return {};
+  return std::unexpected(std::move(why));
 }
 
-// Receive fills the inbox; false when the deadline passed.
-Result<bool> SerialLink::Receive(Clock::time_point deadline) {
-  inbox_.resize(4096);
-  inbox_at_ = 0;
+Result<std::optional<Frame>> SerialLink::Await(const Frame& request, size_t wire_bytes) {
+  auto start = Clock::now();
+  auto deadline = start + options_.timeout + stream_->WireTime(wire_bytes);
+  auto latest = deadline + stream_->WireTime(kLongestWire);
+  bool repair = false;
   for (;;) {
-    ssize_t n = read(fd_, inbox_.data(), inbox_.size());
-    if (n > 0) {
-      inbox_.resize(static_cast<size_t>(n));
-      return true;
-    }
-    // A pty whose device died gives EIO, a tty that was pulled off an end of file.
-    if (n == 0 || (errno != EAGAIN && errno != EINTR)) return Unplugged(path_);
-    pollfd p = {fd_, POLLIN, 0};
-    int ready = poll(&p, 1, WaitMs(deadline));
-    if (ready == 0 || (ready < 0 && errno != EINTR)) {
-      inbox_.clear();
-      return false;
-    }
-    if ((p.revents & POLLHUP) != 0 && (p.revents & POLLIN) == 0) return Unplugged(path_);
-  }
-}
-
-Result<Frame> SerialLink::Exchange(Frame frame) {
-  frame.sequence = sequence_++;
-  Bytes wire = EncodeFrame(frame);
-  int timeouts = 0;
-  int repairs = 0;
-  bool send = true;
-  auto deadline = Clock::now();
-  for (;;) {
-    if (send) {
-      BM_CHECK(Send(wire));
-      deadline = Clock::now() + options_.timeout;
-      send = false;
-    }
     if (inbox_at_ == inbox_.size()) {
-      BM_TRY(bool arrived, Receive(deadline));
-      if (!arrived) {
+      // After something unreadable the line has to be quiet before the frame goes out again: boot
+      // messages with the frames' delimiters in them then cost one repetition, not one each.
+      auto quiet = kQuiet + stream_->WireTime(4);
+      auto until = repair ? std::min(latest, Clock::now() + quiet) : deadline;
+      inbox_.resize(4096);
+      inbox_at_ = 0;
+      Result<size_t> n = stream_->Read(inbox_, until);
+      inbox_.resize(n.value_or(0));
+      if (!n) return std::unexpected(std::move(n).error());
+      if (*n == 0) {
+        if (repair) {
+          repairs_++;
+          return std::nullopt;
+        }
         stats_.timeouts++;
-        if (++timeouts >= options_.attempts) break;
-        stats_.resends++;
+        timeouts_++;
         reader_.Clear();
-        send = true;
-        continue;
+        return std::nullopt;
+      }
+      // A long answer on a slow line is no silence, but a line that never ends is no answer.
+      auto now = Clock::now();
+      deadline = std::min(latest, std::max(deadline, now + options_.timeout));
+      if (now >= latest) {
+        repairs_++;
+        return std::nullopt;
       }
     }
     Frame answer;
     auto event = reader_.Push(inbox_[inbox_at_++], &answer);
     if (event == FrameReader::Event::kNone) continue;
-    bool repair = false;
     if (event == FrameReader::Event::kBad) {
       stats_.bad_frames++;
       repair = true;
     } else if (answer.type == BM_CMD_BAD_FRAME) {
       stats_.bad_frames_far++;
       repair = true;
-    } else if ((answer.flags & kFlagResponse) != 0 && answer.sequence == frame.sequence &&
-               answer.type == frame.type) {
+    } else if ((answer.flags & kFlagResponse) != 0 && answer.sequence == request.sequence &&
+               answer.type == request.type) {
       return answer;
     } else {
       stats_.stale_frames++;
     }
-    if (repair) {
-      if (++repairs > options_.repairs) break;
-      stats_.resends++;
-      send = true;
+  }
+}
+
+Result<Frame> SerialLink::Exchange(Frame frame) {
+  frame.sequence = sequence_++;
+  Bytes wire = EncodeFrame(frame);
+  timeouts_ = 0;
+  repairs_ = 0;
+  bool again = false;
+  while (timeouts_ < options_.attempts && repairs_ <= options_.repairs) {
+    if (again) stats_.resends++;
+    again = true;
+    Status sent = stream_->Write(wire, Clock::now() + options_.timeout);
+    Result<std::optional<Frame>> answer =
+        sent ? Await(frame, wire.size())
+             : Result<std::optional<Frame>>(std::unexpected(std::move(sent).error()));
+    if (!answer) {
+      BM_CHECK(Reconnect(std::move(answer).error()));
+      timeouts_++;
+      inbox_.clear();
+      inbox_at_ = 0;
+      reader_.Clear();
+    } else if (*answer) {
+      return std::move(**answer);
     }
   }
-  if (repairs > 0) {
-    return Environment("link.noise", "nothing readable comes from the device behind " + path_,
+  if (repairs_ > 0) {
+    return Environment("link.noise",
+                       "nothing readable comes from the device behind " + stream_->name(),
                        "check cable, ground and speed, then retry the unit");
   }
-  return Environment("link.timeout", "the device behind " + path_ + " does not answer",
+  return Environment("link.timeout", "the device behind " + stream_->name() + " does not answer",
                      "check that it has power, then retry the unit");
 }
 
@@ -241,17 +173,18 @@ Result<Bytes> SerialLink::Call(uint8_t type, ByteView request) {
     at += n;
     if (at < request.size()) frame.flags |= kFlagMore;
     BM_TRY(answer, Exchange(std::move(frame)));
-    if ((answer.flags & kFlagError) != 0) return RefusedByDevice(path_, answer.payload);
+    if ((answer.flags & kFlagError) != 0) return RefusedByDevice(stream_->name(), answer.payload);
   } while (at < request.size());
   Bytes all = std::move(answer.payload);
   while ((answer.flags & kFlagMore) != 0) {
     // A device's answer is bounded by its buffer; a far side that never ends is not one.
     if (all.size() > 16 * kMaxPayload) {
-      return Environment("link.answer", "the device behind " + path_ + " answers without end",
+      return Environment("link.answer",
+                         "the device behind " + stream_->name() + " answers without end",
                          "check that it runs firmware of this protocol version");
     }
     BM_TRY(answer, Exchange({.flags = kFlagFirst, .type = BM_CMD_CONTINUE}));
-    if ((answer.flags & kFlagError) != 0) return RefusedByDevice(path_, answer.payload);
+    if ((answer.flags & kFlagError) != 0) return RefusedByDevice(stream_->name(), answer.payload);
     all.insert(all.end(), answer.payload.begin(), answer.payload.end());
   }
   return all;
