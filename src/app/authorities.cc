@@ -304,7 +304,7 @@ Result<Authority> AuthorityMaker::MakeOperations() {
 
 Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations,
                                               const std::string& pseudonym, const std::string& kind,
-                                              const std::string& role) {
+                                              const std::string& role, int days) {
   Issued out{.key_id = "credential-" + pseudonym, .chain = {}};
   BM_TRY(auto signer, MakeKey(out.key_id, crypto::Algorithm::kEcdsaP256, false, "credential"));
   BM_TRY(auto issuer_key, stores_.online->Open(operations.id));
@@ -313,11 +313,10 @@ Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations,
   BM_TRY(pki::Name subject,
          pki::Name::Make({{"O", plan_.product.manufacturer}, {"OU", role}, {"CN", pseudonym}}));
   const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
-  // A credential is short-lived on purpose: a person who left has nothing that still works.
   BM_TRY(crypto::Certificate certificate,
          pki::Issue(
              issuer, profile, marks_, stamp,
-             {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * 90}));
+             {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * days}));
   Add("credential:" + pseudonym,
       ledger::CredentialIssued{.cert = Bytes(certificate.der().begin(), certificate.der().end()),
                                .kind = kind,

@@ -77,8 +77,9 @@ class AuthorityMaker {
   // MakeOperations makes the authority that people's and stations' credentials come from.
   Result<Authority> MakeOperations();
   // MakeCredential certifies a person's or a station's key under it; the subject is a pseudonym.
+  // Short-lived on purpose: a person who left has nothing that still works.
   Result<Issued> MakeCredential(const Authority& operations, const std::string& pseudonym,
-                                const std::string& kind, const std::string& role);
+                                const std::string& kind, const std::string& role, int days);
 
   // TakeEvents gives the events so far, in order, for one commit.
   std::vector<ledger::Event> TakeEvents() { return std::move(events_); }

@@ -81,16 +81,29 @@ Result<std::unique_ptr<Factory>> Factory::Open(const fs::path& workspace, const 
                    "see `birthmark credential list`, or issue one: birthmark credential issue WS "
                    "--role operator");
     }
+    if (std::ranges::none_of(known, [&](const ledger::CredentialRow& row) {
+          return row.pseudonym == who && !row.revoked_at;
+        })) {
+      return Refused("credential.revoked", who + " was revoked", "act --as another credential");
+    }
     f->context.actor = who;
   }
   reader.reset();
+  auto unlock = [&]() -> Status {
+    BM_TRY(f->keys, offline_too ? UnlockBoth(f->layout, source) : UnlockOnline(f->layout, source));
+    return {};
+  };
   // The lock comes before the passphrase: nobody types one only to hear that the workspace is busy.
-  BM_TRY(f->log, ledger::LogWriter::Open(f->layout.ledger(), clock));
-  if (offline_too) {
-    BM_TRY(f->keys, UnlockBoth(f->layout, source));
-  } else {
-    BM_TRY(f->keys, UnlockOnline(f->layout, source));
+  // A log that a server lends is asked for last: enrolments wait while it is away.
+  auto log = ledger::LogWriter::Open(f->layout.ledger(), clock);
+  if (!log && log.error().code == "ledger.locked" && Lends(f->layout)) {
+    BM_CHECK(unlock());
+    BM_TRY(f->loan, Loan::Ask(f->layout));
+    log = ledger::LogWriter::Open(f->layout.ledger(), clock);
+  } else if (log) {
+    BM_CHECK(unlock());
   }
+  BM_TRY(f->log, std::move(log));
   BM_TRY(reader, ledger::LogReader::Open(f->layout.ledger()));
   BM_TRY(ledger::Event last, reader->EventAt(reader->size() - 1));
   f->serials = std::make_unique<pki::SerialSource>(clock, f->rng, TimeFromMillis(last.recorded));

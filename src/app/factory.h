@@ -5,11 +5,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/keys.h"
 #include "app/layout.h"
+#include "app/lend.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "ledger/sqlite/log_reader.h"
@@ -54,6 +56,7 @@ struct Factory {
   explicit Factory(fs::path ws) : layout(std::move(ws)) {}
   Layout layout;
   OpenKeys keys;
+  std::optional<Loan> loan;  // given back after the log is closed
   std::unique_ptr<ledger::LogWriter> log;
   ledger::Genesis genesis;
   AdoptedPlan adopted;

@@ -279,7 +279,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   BM_CHECK(MakeTrialKits(layout, plan, stores, making.authorities, signers, clock, rng));
   BM_TRY(Authority operations, maker.MakeOperations());
   BM_TRY(Issued person,
-         maker.MakeCredential(operations, result.credential, "person", "administrator"));
+         maker.MakeCredential(operations, result.credential, "person", "administrator",
+                              CredentialDays("administrator")));
   BM_CHECK(WriteFileAtomic(layout.local_credential(), result.credential + "\n", 0600));
 
   BM_TRY(auto log,
@@ -339,8 +340,13 @@ Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view re
   return result;
 }
 
+int CredentialDays(std::string_view role) {
+  return role == "operator" || role == "maintainer" ? 30 : 90;
+}
+
 Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role,
-                                    const KeySource& source, const Clock& clock, bool dry_run) {
+                                    const KeySource& source, const Clock& clock, bool dry_run,
+                                    int days) {
   BM_TRY(auto f, Factory::Open(workspace, source, false, "", "", clock));
   BM_TRY(std::vector<ledger::CaRow> cas, f->log->registry().Cas());
   auto operations = std::ranges::find(cas, "operations", &ledger::CaRow::id);
@@ -361,7 +367,7 @@ Result<std::string> IssueCredential(const fs::path& workspace, const std::string
                                  .offline = false,
                                  .name = "",
                                  .certificate = certificate},
-                                pseudonym, "person", role));
+                                pseudonym, "person", role, days > 0 ? days : CredentialDays(role)));
   BM_CHECK(AppendAll(*f->log, maker.TakeEvents()));
   return pseudonym;
 }

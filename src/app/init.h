@@ -51,9 +51,15 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
 Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response,
                                   const KeySource& keys, const Clock& clock, bool dry_run);
 
-// IssueCredential gives a person or a station a credential under the operations authority.
+// CredentialDays is how long a role's credential holds unless told otherwise: those who touch every
+// unit have the shortest.
+int CredentialDays(std::string_view role);
+
+// IssueCredential gives a person a credential under the operations authority; `days` of 0 is what
+// the role has.
 Result<std::string> IssueCredential(const fs::path& workspace, const std::string& role,
-                                    const KeySource& keys, const Clock& clock, bool dry_run);
+                                    const KeySource& keys, const Clock& clock, bool dry_run,
+                                    int days = 0);
 
 // MarksOf is what a workspace's certificates carry.
 pki::Marks MarksOf(bool rehearsal);

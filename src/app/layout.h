@@ -38,6 +38,10 @@ struct Layout {
   fs::path disclosures() const { return root / "disclosures"; }
   // devices holds the emulated devices' fuses and flash; a real line has none.
   fs::path devices() const { return root / "devices"; }
+  // pool holds the sealed batches of keys made ahead, a file a batch.
+  fs::path pool() const { return root / "pool"; }
+  // labels holds each unit's label as it was printed: SERIAL.png and SERIAL.svg.
+  fs::path labels() const { return root / "labels"; }
   fs::path local_credential() const { return root / "credential"; }
 };
 

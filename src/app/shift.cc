@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/shift.h"
 
+#include <algorithm>
 #include <set>
 
-#include "app/trials.h"
+#include "app/pool.h"
+#include "app/release.h"
 #include "cbor/cose.h"
-#include "crypto/digest.h"
 #include "ledger/events.h"
+#include "ledger/sqlite/account.h"
 
 namespace birthmark::app {
 namespace {
-
-constexpr size_t kMaxImage = 16 * 1024 * 1024;
-
-// SessionStatement is what a person signs on with; answer/session.h checks it.
-struct SessionStatement {
-  int64_t at = 0;
-  std::string role;
-  std::string station;
-  std::string workspace;
-  template <class V>
-  void Fields(V& v) {
-    v("at", at);
-    v("role", role);
-    v("station", station);
-    v("workspace", workspace);
-  }
-};
 
 class Shift {
  public:
@@ -40,10 +25,10 @@ class Shift {
     for (const plan::Step& s : f_.adopted.plan.steps) stations.insert(s.station);
     for (const std::string& station : stations) {
       Time now = clock_.Now();
-      SessionStatement said{.at = Millis(now),
-                            .role = "operator",
-                            .station = station,
-                            .workspace = f_.genesis.workspace};
+      ledger::SessionStatement said{.at = Millis(now),
+                                    .role = "operator",
+                                    .station = station,
+                                    .workspace = f_.genesis.workspace};
       cbor::CoseSigning how;
       how.headers.x5chain = {Bytes(certificate.der().begin(), certificate.der().end())};
       BM_TRY(cbor::CoseSign1 proof, cbor::SignCose(how, cbor::ToCbor(said), *signer));
@@ -71,61 +56,6 @@ class Shift {
     return {};
   }
 
-  // Images gives the firmware of the plan in force, made and released now if no run did so before.
-  Result<line::Firmware> Images() {
-    BM_TRY(auto reader, f_.NewReader());
-    line::Materials m{f_.adopted.plan, *f_.keys.online, {}, {}};
-    BM_TRY(m.signers, SignersOf(*reader));
-    for (const plan::Anchor& a : f_.adopted.plan.anchors) {
-      fs::path file = f_.layout.anchors() / a.id;
-      if (!fs::exists(file)) continue;
-      BM_TRY(m.files[a.id], ReadFile(file, kMaxImage));
-    }
-    const plan::Anchor* boot = f_.adopted.plan.FindAnchorKind(vocab::AnchorKind::kFirstBoot);
-    if (boot == nullptr) return line::Firmware::Make(m);
-    BM_TRY(crypto::PublicKey boot_key, line::AnchorKey(m, *boot));
-    fs::path folder = f_.layout.images() / ToHex(f_.adopted.plan.digest).substr(0, 16);
-    BM_TRY(std::vector<line::Image> released, Released(*reader, folder));
-    if (!released.empty())
-      return line::Firmware::FromImages(std::move(released), boot_key.spki_digest());
-    BM_TRY(line::Firmware firmware, line::Firmware::Make(m));
-    BM_CHECK(MakeDirs(folder, 0700));
-    ledger::Submission events;
-    for (const line::Image& image : firmware.images()) {
-      BM_CHECK(WriteFileAtomic(folder / image.partition, image.bytes));
-      ledger::ImageReleased body{.stage = image.partition,
-                                 .digest = image.digest,
-                                 .version = image.version,
-                                 .anchors = image.anchors,
-                                 .signer = image.signer,
-                                 .signer_level = image.signer_level};
-      BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(
-                                     f_.context, clock_.Now(), "image:" + image.partition, body)));
-      events.push_back(std::move(e));
-    }
-    BM_CHECK(f_.log->Append(std::move(events)));
-    return firmware;
-  }
-
-  // TryAnchors runs the trials of this plan once.
-  Status TryAnchors(const line::Firmware& firmware) {
-    BM_TRY(auto reader, f_.NewReader());
-    BM_TRY(std::vector<uint64_t> seqs, reader->registry().EventsOfType(ledger::TrialsRun::kType));
-    for (uint64_t seq : seqs) {
-      BM_TRY(ledger::Event event, reader->EventAt(seq));
-      if (event.plan == f_.adopted.plan.digest) return {};
-    }
-    BM_TRY(std::vector<ledger::TrialsRun> runs, RunTrials(f_.layout, f_.adopted.plan, firmware));
-    ledger::Submission events;
-    for (const ledger::TrialsRun& run : runs) {
-      BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(f_.context, clock_.Now(),
-                                                                   "anchor:" + run.anchor, run)));
-      events.push_back(std::move(e));
-    }
-    if (!events.empty()) BM_CHECK(f_.log->Append(std::move(events)));
-    return {};
-  }
-
   std::map<std::string, std::string> sessions;
 
  private:
@@ -143,43 +73,9 @@ class Shift {
     return crypto::Certificate::FromDer(body.cert);
   }
 
-  // Released gives the images that the log says were released under this plan; their files must be
-  // those.
-  Result<std::vector<line::Image>> Released(ledger::LogReader& reader, const fs::path& folder) {
-    std::vector<line::Image> out;
-    BM_TRY(std::vector<uint64_t> seqs,
-           reader.registry().EventsOfType(ledger::ImageReleased::kType));
-    for (uint64_t seq : seqs) {
-      BM_TRY(ledger::Event event, reader.EventAt(seq));
-      if (event.plan != f_.adopted.plan.digest) continue;
-      BM_TRY(ledger::ImageReleased body, ledger::BodyOf<ledger::ImageReleased>(event));
-      line::Image image{.partition = body.stage,
-                        .bytes = {},
-                        .digest = body.digest,
-                        .version = body.version,
-                        .anchors = body.anchors,
-                        .signer = body.signer.value_or(Digest{}),
-                        .signer_level = body.signer_level};
-      BM_TRY(image.bytes, ReadFile(folder / body.stage, kMaxImage));
-      if (crypto::Sha256(image.bytes) != body.digest) {
-        return Refused("shift.image",
-                       (folder / body.stage).string() + ": is not the image that was released",
-                       "put the released file back, or adopt a plan with a new version");
-      }
-      out.push_back(std::move(image));
-    }
-    return out;
-  }
-
   Factory& f_;
   const Clock& clock_;
 };
-
-// Unexplained counts identities that are neither installed somewhere nor ended.
-Result<uint64_t> Unexplained(ledger::LogWriter& log) {
-  return log.registry().CountIdentities(
-      {.unit = std::nullopt, .slot = std::nullopt, .ca = std::nullopt, .state = "issued"});
-}
 
 }  // namespace
 
@@ -192,10 +88,14 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                    "the plan names no emulated board, and real links wait for a connection",
                    "add [device] board = \"bmc\" to rehearse with emulated devices");
   }
+  if (!options.faults.empty() && !f->genesis.rehearsal) {
+    return Refused("shift.fault", "only a rehearsal has faults on purpose",
+                   "leave --fault out, or rehearse in another workspace");
+  }
   Shift shift(*f, clock);
   BM_CHECK(shift.SignOn());
-  BM_TRY(line::Firmware firmware, shift.Images());
-  BM_CHECK(shift.TryAnchors(firmware));
+  BM_TRY(line::Firmware firmware, ReleaseImages(*f, clock));
+  BM_CHECK(TryAnchorsOnce(*f, firmware, clock));
   line::IssuingDesk desk({.log = *f->log,
                           .log_dir = f->layout.ledger(),
                           .keys = *f->keys.online,
@@ -204,7 +104,11 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                           .serials = *f->serials,
                           .clock = clock,
                           .context = f->context});
+  BM_TRY(std::unique_ptr<line::Pool> pool, OpenPool(*f, clock));
+  line::Faults faults(options.faults);
   std::string board(plan::ToText(*plan.board));
+  bool firmware_runs =
+      std::ranges::any_of(plan.stations, [](const plan::Station& s) { return s.link == "qemu"; });
   line::LineRun run({.log = *f->log,
                      .log_dir = f->layout.ledger(),
                      .plan = plan,
@@ -214,11 +118,17 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                      .rng = f->rng,
                      .place =
                          [&](const std::string& serial) {
-                           return line::Fixture::PlaceEmulated(board, f->layout.devices() / serial);
+                           fs::path state = f->layout.devices() / serial;
+                           return firmware_runs ? line::Fixture::PlaceFirmware(state)
+                                                : line::Fixture::PlaceEmulated(
+                                                      board, state, faults.ForEmulator());
                          },
                      .sessions = shift.sessions,
                      .tell = options.tell,
-                     .context = f->context});
+                     .context = f->context,
+                     .faults = &faults,
+                     .labels = f->layout.labels(),
+                     .pool = pool.get()});
   ShiftResult result;
   BM_TRY(std::vector<std::string> waiting, run.Unfinished());
   result.begun_before = waiting.size();
@@ -237,7 +147,7 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
     ++(unit.lamp == line::UnitResult::Lamp::kGood ? result.good : result.scrapped);
   }
   BM_CHECK(shift.SignOff());
-  BM_TRY(result.unexplained, Unexplained(*f->log));
+  BM_TRY(result.unexplained, ledger::InNoDevice(f->log->registry().db()));
   return result;
 }
 

@@ -15,6 +15,7 @@ struct ShiftOptions {
   std::string product;  // empty: the only one
   std::string as;       // empty: the local credential
   uint64_t units = 1;
+  std::vector<line::Fault> faults;  // a rehearsal's
   std::function<void(const line::UnitResult&)> tell;
   std::function<bool()> stop;  // asked between units: Ctrl-C
 };

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "app/pool.h"
+#include "ledger/sqlite/account.h"
+
 namespace birthmark::app {
 namespace {
 
@@ -51,7 +54,7 @@ Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock) {
   BM_TRY(r.scrapped,
          registry.CountUnits({.product = std::nullopt, .state = "scrapped", .site = std::nullopt}));
   uint64_t ended = r.scrapped;
-  for (const char* state : {"packed", "shipped"}) {
+  for (const char* state : {"packed", "shipped", "adopted", "corrected"}) {
     BM_TRY(uint64_t n,
            registry.CountUnits({.product = std::nullopt, .state = state, .site = std::nullopt}));
     ended += n;
@@ -59,23 +62,31 @@ Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock) {
   r.unfinished = r.units - ended;
   BM_TRY(auto plans, PlansOf(*reader));
   BM_TRY(std::vector<ledger::CaRow> cas, registry.Cas());
+  // Stations' own authorities come and go; `station list` tells of them.
+  BM_TRY(std::vector<uint64_t> islands, registry.EventsOfType(ledger::IslandOpened::kType));
+  for (uint64_t seq : islands) {
+    BM_TRY(ledger::Event e, reader->EventAt(seq));
+    BM_TRY(ledger::IslandOpened island, ledger::BodyOf<ledger::IslandOpened>(e));
+    if (island.origin != reader->genesis().origin)
+      std::erase_if(cas, [&](const ledger::CaRow& ca) { return ca.id == island.ca; });
+  }
   for (const auto& [id, adopted] : plans) {
     r.products.push_back(id);
     LookAtAuthorities(cas, adopted.plan, clock.Now(), r.alarms);
   }
-  BM_TRY(uint64_t open,
-         registry.CountIdentities(
-             {.unit = std::nullopt, .slot = std::nullopt, .ca = std::nullopt, .state = "issued"}));
+  BM_TRY(uint64_t open, ledger::InNoDevice(registry.db()));
   if (open > r.unfinished) {
     r.alarms.Error(
         "status.unexplained",
         fmt::format("{} identities were issued and are in no device", open - r.unfinished),
-        "birthmark cert list WS shows them; scrap or finish their units");
+        "birthmark reconcile WS names them; scrap or finish their units");
   }
   if (r.unfinished > 0) {
     r.alarms.Warn("status.unfinished", fmt::format("{} units are on the line", r.unfinished),
                   "birthmark line run WS --units N goes on with them");
   }
+  BM_TRY(std::vector<PoolState> pools, PoolStates(registry, clock.Now(), kLowWaterHours));
+  PoolAlarms(pools, r.alarms);
   Layout layout(workspace);
   if (!r.rehearsal && fs::exists(layout.offline_keys())) {
     r.alarms.Error("status.offline-here",

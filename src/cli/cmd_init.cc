@@ -103,13 +103,16 @@ Result<int> RequestImport(const Invocation& in) {
 
 Result<int> CredentialIssue(const Invocation& in) {
   BM_TRY(app::KeySource keys, KeysFor(in));
-  BM_TRY(std::string pseudonym,
-         app::IssueCredential(in.Arg("WS"), in.Get("--role"), keys, SystemClock(), in.dry_run()));
+  const std::string role = in.Get("--role");
+  BM_TRY(uint64_t days,
+         in.Number("--days", static_cast<uint64_t>(app::CredentialDays(role)), 1, 366));
+  BM_TRY(std::string pseudonym, app::IssueCredential(in.Arg("WS"), role, keys, SystemClock(),
+                                                     in.dry_run(), static_cast<int>(days)));
   if (in.json()) {
     PrintLine(fmt::format(R"({{"pseudonym": {}, "role": {}}})", JsonString(pseudonym),
                           JsonString(in.Get("--role"))));
   } else {
-    PrintLine(fmt::format("{}  {}  valid for 90 days", pseudonym, in.Get("--role")));
+    PrintLine(fmt::format("{}  {}  valid for {} days", pseudonym, role, days));
     PrintLine(
         fmt::format("next: birthmark line run {} --units 20 --as {}", in.Arg("WS"), pseudonym));
   }

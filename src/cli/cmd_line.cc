@@ -2,21 +2,15 @@
 // line run.
 #include <fmt/format.h>
 
-#include <atomic>
-#include <csignal>
-
 #include "app/shift.h"
 #include "base/progress.h"
 #include "cli/handlers.h"
 #include "cli/keys.h"
+#include "cli/stop.h"
 #include "cli/terminal.h"
 
 namespace birthmark::cli {
 namespace {
-
-std::atomic<bool> g_stop = false;
-
-extern "C" void OnStop(int) { g_stop = true; }
 
 std::string_view LampWord(line::UnitResult::Lamp lamp) {
   switch (lamp) {
@@ -34,14 +28,17 @@ std::string_view LampWord(line::UnitResult::Lamp lamp) {
 
 Result<int> LineRun(const Invocation& in) {
   BM_TRY(uint64_t units, in.Number("--units", 1, 1, 1'000'000));
+  std::vector<line::Fault> faults;
+  for (std::string rest = in.Get("--fault"); !rest.empty();) {
+    size_t comma = rest.find(',');
+    BM_TRY(line::Fault fault, line::ParseFault(rest.substr(0, comma)));
+    faults.push_back(std::move(fault));
+    rest = comma == rest.npos ? "" : rest.substr(comma + 1);
+  }
   BM_TRY(app::KeySource keys, KeysFor(in));
   // The first Ctrl-C lets the unit on the station finish; a second one ends at once, and the next
   // run goes on with that unit.
-  struct sigaction action{};
-  action.sa_handler = OnStop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  CatchStop(true);
 
   Progress progress("units", units, StderrIsTerminal() && !in.json());
   bool json = in.json();
@@ -50,6 +47,7 @@ Result<int> LineRun(const Invocation& in) {
       .product = in.Get("--product"),
       .as = in.Get("--as"),
       .units = units,
+      .faults = std::move(faults),
       .tell =
           [&](const line::UnitResult& u) {
             progress.Clear();
@@ -62,7 +60,7 @@ Result<int> LineRun(const Invocation& in) {
             }
             if (u.lamp != line::UnitResult::Lamp::kRetry) progress.Advance();
           },
-      .stop = [] { return g_stop.load(); }};
+      .stop = Stopped};
   BM_TRY(app::ShiftResult r, app::RunShift(options, keys, SystemClock()));
   progress.Clear();
   if (json) {

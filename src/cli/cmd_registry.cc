@@ -3,7 +3,10 @@
 // credentials.
 #include <fmt/format.h>
 
+#include "app/revoke.h"
+#include "app/units.h"
 #include "app/view.h"
+#include "cli/filters.h"
 #include "cli/handlers.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -18,28 +21,9 @@ std::string Date(int64_t ms) { return FormatDate(TimeFromMillis(ms)); }
 std::string Moment(int64_t ms) { return FormatTime(TimeFromMillis(ms)); }
 std::string_view Side(bool offline) { return offline ? "offline" : "online"; }
 
-// UnitIds turns what people type ("BMC-0001") into unit ids ("ridgeback-s1/BMC-0001").
-Result<std::string> UnitId(app::View& view, const std::string& typed) {
-  if (typed.find('/') != std::string::npos) return typed;
-  BM_TRY(std::vector<ledger::PlanRow> plans, view.registry().Plans());
-  std::optional<std::string> found;
-  for (const ledger::PlanRow& p : plans) {
-    std::string id = p.product + "/" + typed;
-    BM_TRY(std::optional<ledger::UnitRow> row, view.registry().Unit(id));
-    if (row && found && *found != id)
-      return Usage("unit.which", typed + ": several products have such a unit",
-                   "write PRODUCT/" + typed);
-    if (row) found = id;
-  }
-  if (found) return *found;
-  return Refused("unit.unknown", "no unit is called " + typed,
-                 "`birthmark unit list WS` lists them");
-}
-
 Result<crypto::Certificate> CertificateAt(app::View& view, uint64_t seq) {
   BM_TRY(ledger::Event event, view.EventAt(seq));
-  BM_TRY(ledger::IdentityIssued body, ledger::BodyOf<ledger::IdentityIssued>(event));
-  return crypto::Certificate::FromDer(body.cert);
+  return app::CertificateIn(event);
 }
 
 std::string CertificateFacts(const crypto::Certificate& c, Fields& f) {
@@ -132,18 +116,17 @@ Result<int> CaShow(const Invocation& in) {
 Result<int> CertList(const Invocation& in) {
   BM_TRY(uint64_t limit, in.Number("--limit", 100, 1, 1'000'000));
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
-  ledger::IdentityFilter filter;
+  BM_TRY(ledger::IdentityFilter filter, IdentityFilterOf(in));
   if (in.Has("--unit")) {
-    BM_TRY(filter.unit, UnitId(*view, in.Get("--unit")));
+    BM_TRY(filter.unit, app::ResolveUnit(view->registry(), in.Get("--unit")));
   }
-  if (in.Has("--ca")) filter.ca = in.Get("--ca");
   BM_TRY(std::vector<ledger::IdentityRow> rows,
          view->registry().Identities(
              filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
-  Table table({"serial", "unit", "slot", "method", "state", "issued"});
+  Table table({"serial", "unit", "slot", "method", "state", "issued", "at"});
   for (const ledger::IdentityRow& r : rows) {
-    if (in.Has("--product") && !r.unit.starts_with(in.Get("--product") + "/")) continue;
-    table.Add({ToHex(r.serial), r.unit, r.slot, r.method, r.state, Moment(r.issued_at)});
+    table.Add({ToHex(r.serial), r.unit, r.slot, r.method.empty() ? "adopted" : r.method, r.state,
+               Moment(r.issued_at), r.via.empty() ? r.station : r.via});
   }
   Print(table.Text(in.json()));
   if (rows.size() == limit && !in.json())
@@ -165,7 +148,7 @@ Result<int> CertShow(const Invocation& in) {
     BM_TRY(row, view->registry().IdentityBySerial(certificate->serial()));
   }
   if (!row && !certificate) {
-    BM_TRY(std::string unit, UnitId(*view, what));
+    BM_TRY(std::string unit, app::ResolveUnit(view->registry(), what));
     BM_TRY(std::vector<ledger::IdentityRow> rows, view->registry().IdentitiesOf(unit));
     if (rows.empty()) return Refused("cert.none", what + " has no certificate");
     row = rows.back();
@@ -181,7 +164,7 @@ Result<int> CertShow(const Invocation& in) {
   if (row) {
     f.Add("unit", row->unit);
     f.Add("slot", row->slot);
-    f.Add("method", row->method);
+    f.Add("method", row->method.empty() ? "adopted: declared only" : row->method);
     f.Add("state", row->state);
     f.Add("ca", row->ca);
   } else {
@@ -200,9 +183,7 @@ Result<int> CertShow(const Invocation& in) {
 Result<int> UnitList(const Invocation& in) {
   BM_TRY(uint64_t limit, in.Number("--limit", 100, 1, 1'000'000));
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
-  ledger::UnitFilter filter;
-  if (in.Has("--product")) filter.product = in.Get("--product");
-  if (in.Has("--state")) filter.state = in.Get("--state");
+  BM_TRY(ledger::UnitFilter filter, UnitFilterOf(in));
   BM_TRY(std::vector<ledger::UnitRow> rows,
          view->registry().Units(
              filter, {.limit = limit, .after_seq = std::nullopt, .after_unit = std::nullopt}));
@@ -217,7 +198,7 @@ Result<int> UnitList(const Invocation& in) {
 
 Result<int> UnitShow(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
-  BM_TRY(std::string unit, UnitId(*view, in.Arg("UNIT")));
+  BM_TRY(std::string unit, app::ResolveUnit(view->registry(), in.Arg("UNIT")));
   BM_TRY(std::optional<ledger::UnitRow> row, view->registry().Unit(unit));
   if (!row)
     return Refused("unit.unknown", "no unit is called " + unit,
@@ -303,9 +284,17 @@ Result<int> KeyShow(const Invocation& in) {
 Result<int> CredentialList(const Invocation& in) {
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(std::vector<ledger::CredentialRow> rows, view->registry().Credentials());
-  Table table({"pseudonym", "kind", "role", "issued"});
-  for (const ledger::CredentialRow& r : rows)
-    table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at)});
+  Table table({"pseudonym", "kind", "role", "issued", "ends", "state"});
+  const int64_t now = Millis(SystemClock().Now());
+  for (const ledger::CredentialRow& r : rows) {
+    BM_TRY(ledger::Event event, view->EventAt(r.seq));
+    BM_TRY(ledger::CredentialIssued body, ledger::BodyOf<ledger::CredentialIssued>(event));
+    BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
+    std::string state = r.revoked_at                    ? "revoked " + Date(*r.revoked_at)
+                        : Millis(c.not_after()) <= now ? "expired"
+                                                        : "valid";
+    table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at), FormatDate(c.not_after()), state});
+  }
   Print(table.Text(in.json()));
   return 0;
 }

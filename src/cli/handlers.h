@@ -10,6 +10,8 @@ namespace birthmark::cli {
 Result<int> Init(const Invocation&);
 Result<int> RequestImport(const Invocation&);
 Result<int> CredentialIssue(const Invocation&);
+// cmd_audit.cc
+Result<int> AuditKeys(const Invocation&);
 // cmd_status.cc
 Result<int> StatusOf(const Invocation&);
 // cmd_plan.cc
@@ -30,6 +32,40 @@ Result<int> UnitShow(const Invocation&);
 Result<int> KeyList(const Invocation&);
 Result<int> KeyShow(const Invocation&);
 Result<int> CredentialList(const Invocation&);
+// cmd_serve.cc
+Result<int> Serve(const Invocation&);
+Result<int> LineWatch(const Invocation&);
+// cmd_station.cc
+Result<int> StationAdd(const Invocation&);
+Result<int> StationList(const Invocation&);
+Result<int> StationDisable(const Invocation&);
+Result<int> StationJoin(const Invocation&);
+Result<int> StationCheck(const Invocation&);
+Result<int> LinePush(const Invocation&);
+Result<int> RequestSign(const Invocation&);
+Result<int> CredentialRevoke(const Invocation&);
+// cmd_lot.cc
+Result<int> LotList(const Invocation&);
+Result<int> LotStop(const Invocation&);
+Result<int> LotRelease(const Invocation&);
+// cmd_token.cc
+Result<int> TokenNew(const Invocation&);
+Result<int> TokenList(const Invocation&);
+Result<int> TokenRevoke(const Invocation&);
+// cmd_label.cc
+Result<int> UnitLabel(const Invocation&);
+// cmd_cert.cc
+Result<int> CertRevoke(const Invocation&);
+// cmd_pool.cc
+Result<int> PoolFill(const Invocation&);
+Result<int> PoolStatus(const Invocation&);
+Result<int> Reconcile(const Invocation&);
+// cmd_unit.cc
+Result<int> UnitScrap(const Invocation&);
+Result<int> UnitRework(const Invocation&);
+Result<int> UnitCorrect(const Invocation&);
+Result<int> UnitAdopt(const Invocation&);
+Result<int> UnitExport(const Invocation&);
 // cmd_line.cc
 Result<int> LineRun(const Invocation&);
 // cmd_ledger.cc

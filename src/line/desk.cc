@@ -42,8 +42,12 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
   const plan::Pki* pki = s_.plan.IdentityPki();
   BM_TRY(std::vector<ledger::CaRow> all, s_.log.registry().Cas());
   bool any = false;
-  for (const ledger::CaRow& ca : all) {
+  for (ledger::CaRow& ca : all) {
+    ca.issued = std::max(ca.issued, signed_[ca.id]);
     if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
+    // An island's authority is known here, and its key is not.
+    if (auto facts = s_.keys.Facts(ca.id); !facts && facts.error().code == "keystore.missing")
+      continue;
     any = true;
     if (Retired(ca, now)) continue;
     Subordinate sub{.id = ca.id,
@@ -115,6 +119,47 @@ Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
     if (row.unit == order.job.unit && row.slot == order.job.slot && ledger::IsLive(row.state))
       return FromRow(row);
   }
+  BM_CHECK(CheckLot());
+  if (auto hit = audit::CheckKey(order.key)) {
+    BM_CHECK(Stop(order, *hit));
+    return Refused(hit->code, "the unit's key fails its audit: " + hit->detail,
+                   "the lot is stopped: find out how the key was made");
+  }
+  BM_TRY(ledger::IdentityIssued body, Certify(order));
+  auto receipt =
+      s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + order.job.unit, body));
+  if (!receipt && receipt.error().code == "ledger.key-seen")
+    BM_CHECK(Stop(order, KnownKey(order.key)));
+  if (!receipt) return std::unexpected(std::move(receipt).error());
+  method::Certified out{
+      .certificate = {}, .chain = {body.cert}, .state = "issued", .existed = false};
+  BM_TRY(out.certificate, crypto::Certificate::FromDer(body.cert));
+  out.chain.insert(out.chain.end(), open_->above.begin(), open_->above.end());
+  return out;
+}
+
+Status IssuingDesk::CheckLot() {
+  if (!stopped_) {
+    BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
+    BM_TRY(auto lots, LotsOf(*reader));
+    stopped_ = lots[s_.plan.product.id].state == "stopped";
+  }
+  if (!*stopped_) return {};
+  return Refused("desk.lot-stopped",
+                 "the lot of " + s_.plan.product.id + " is stopped: a key failed its audit",
+                 "see birthmark lot list WS; birthmark lot release WS when it is understood");
+}
+
+Status IssuingDesk::Stop(const method::Order& order, const audit::Hit& hit) {
+  BM_TRY(ledger::Submission events,
+         StopLot(s_.context, s_.clock.Now(), s_.plan.product.id, order.job.unit, hit));
+  BM_CHECK(s_.log.Append(std::move(events)));
+  stopped_ = true;
+  return {};
+}
+
+Result<ledger::IdentityIssued> IssuingDesk::Certify(const method::Order& order) {
+  BM_CHECK(CheckLot());
   BM_TRY(Subordinate * sub, Current());
   BM_TRY(pki::Stamp stamp, s_.serials.Next());
   pki::Unit unit{.serial_number = order.job.serial,
@@ -132,13 +177,8 @@ Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
                               .proof = order.proof,
                               .serial = Bytes(stamp.serial.bytes.begin(), stamp.serial.bytes.end()),
                               .method = order.method};
-  BM_CHECK(
-      s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + order.job.unit, body)));
-  ++sub->issued;
-  method::Certified out{.certificate = {}, .chain = {der}, .state = "issued", .existed = false};
-  BM_TRY(out.certificate, crypto::Certificate::FromDer(der));
-  out.chain.insert(out.chain.end(), sub->above.begin(), sub->above.end());
-  return out;
+  signed_[sub->id] = ++sub->issued;
+  return body;
 }
 
 Status IssuingDesk::SetState(const method::Job& job, const crypto::Certificate& certificate,

@@ -3,12 +3,14 @@
 // prepared template, and commits the event before it lets the certificate go. Not thread-safe.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "base/clock.h"
 #include "crypto/cert.h"
 #include "keystore/keystore.h"
 #include "ledger/sqlite/log_writer.h"
+#include "line/lot.h"
 #include "method/method.h"
 #include "pki/serial.h"
 #include "pki/template.h"
@@ -32,8 +34,15 @@ class IssuingDesk : public method::Desk {
  public:
   explicit IssuingDesk(DeskServices services) : s_(std::move(services)) {}
 
-  // Issue: see method::Desk. Errors also: desk.retired (every subordinate's window or count is
-  // over).
+  // CheckLot refuses while the product's lot is stopped. Errors: desk.lot-stopped.
+  Status CheckLot();
+  // Certify gives the event of a certificate for a new key and commits nothing: it is for many
+  // identities that enter the log in one commit. Errors: desk.no-authority, desk.retired, those of
+  // the signer.
+  Result<ledger::IdentityIssued> Certify(const method::Order& order);
+  // Issue: see method::Desk. A key that fails its audit, or that another unit has, stops the lot.
+  // Errors also: desk.retired (every subordinate's window or count is over), desk.lot-stopped,
+  // audit.* (why the lot stops now).
   Result<method::Certified> Issue(const method::Order& order) override;
   Result<std::optional<method::Certified>> Live(const std::string& unit,
                                                 const std::string& slot) override;
@@ -58,9 +67,13 @@ class IssuingDesk : public method::Desk {
   Result<Subordinate*> Current();
   Result<method::Certified> FromRow(const ledger::IdentityRow& row);
   Result<std::vector<Bytes>> ChainOf(const std::string& ca);
+  Status Stop(const method::Order& order, const audit::Hit& hit);
 
   DeskServices s_;
+  std::optional<bool> stopped_;
   std::optional<Subordinate> open_;
+  // What this desk has signed of each authority's count; the registry knows what is committed.
+  std::map<std::string, uint64_t> signed_;
 };
 
 }  // namespace birthmark::line

@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "line/run.h"
 
+#include <algorithm>
+#include <set>
+
 #include "ledger/events.h"
 #include "line/steps.h"
+#include "line/units.h"
 
 namespace birthmark::line {
 namespace {
 
 constexpr int kTries = 3;
 
-bool Finished(std::string_view state) {
-  return state == "packed" || state == "shipped" || state == "scrapped";
+// NeedsPort is true for steps that are done from outside, with the processor held.
+bool NeedsPort(const plan::Step& step) {
+  using vocab::StepKind;
+  switch (step.kind) {
+    case StepKind::kBedOfNailsTest:
+    case StepKind::kJtagTest:
+    case StepKind::kSingleImageWrite:
+      return true;
+    case StepKind::kTestImageWrite:
+    case StepKind::kFirstStageWrite:
+      return !step.via || *step.via == vocab::Transfer::kMechanicallyInstalled;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -39,7 +55,8 @@ Result<std::vector<std::string>> LineRun::Unfinished() {
                {.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}, page));
     if (rows.empty()) break;
     for (const ledger::UnitRow& row : rows) {
-      if (!Finished(row.state)) out.push_back(row.unit.substr(s_.plan.product.id.size() + 1));
+      if (!ledger::IsFinished(row.state))
+        out.push_back(row.unit.substr(s_.plan.product.id.size() + 1));
     }
     page.after_unit = rows.back().unit;
   }
@@ -47,44 +64,63 @@ Result<std::vector<std::string>> LineRun::Unfinished() {
 }
 
 Result<size_t> LineRun::GoodVisits(const std::string& unit) {
-  if (!scanned_) {
-    BM_TRY(std::vector<std::string> unfinished, Unfinished());
-    for (const std::string& serial : unfinished) good_visits_[UnitOf(serial)] = 0;
-    scanned_ = true;
-    if (!good_visits_.empty()) {
-      BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
-      BM_CHECK(reader->ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
-        if (e.type != ledger::UnitVisit::kType) return {};
-        BM_TRY(ledger::UnitVisit visit, ledger::BodyOf<ledger::UnitVisit>(e));
-        auto it = good_visits_.find(visit.unit);
-        if (it != good_visits_.end() && visit.result == "good") ++it->second;
-        return {};
-      }));
-    }
-  }
+  if (!scanned_) BM_CHECK(ScanVisits());
+  scanned_ = true;
   auto it = good_visits_.find(unit);
   return it == good_visits_.end() ? 0 : it->second;
 }
 
+Status LineRun::ScanVisits() {
+  BM_TRY(std::vector<std::string> unfinished, Unfinished());
+  for (const std::string& serial : unfinished) good_visits_[UnitOf(serial)] = 0;
+  if (good_visits_.empty()) return {};
+  std::set<std::string> port_locked;
+  BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
+  return reader->ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+    if (e.type == ledger::UnitVisit::kType) {
+      BM_TRY(ledger::UnitVisit visit, ledger::BodyOf<ledger::UnitVisit>(e));
+      auto it = good_visits_.find(visit.unit);
+      if (it == good_visits_.end()) return {};
+      if (visit.result == "good") ++it->second;
+      for (const ledger::StepRecord& s : visit.steps) {
+        if (s.step == vocab::ToText(vocab::StepKind::kPortLock) && s.outcome == "done")
+          port_locked.insert(visit.unit);
+      }
+    } else if (e.type == ledger::UnitState::kType) {
+      BM_TRY(ledger::UnitState state, ledger::BodyOf<ledger::UnitState>(e));
+      auto it = good_visits_.find(state.unit);
+      if (it != good_visits_.end() && state.state == "rework")
+        it->second = port_locked.contains(state.unit) ? BehindPort() : 0;
+      // What was recorded before a correction was of another board.
+      if (it != good_visits_.end() && state.state == "corrected") it->second = 0;
+    }
+    return {};
+  });
+}
+
+size_t LineRun::BehindPort() const {
+  std::vector<Visit> visits = Visits();
+  size_t behind = 0;
+  for (size_t i = 0; i < visits.size(); ++i) {
+    if (std::ranges::any_of(visits[i].steps, [](const plan::Step* s) { return NeedsPort(*s); }))
+      behind = i + 1;
+  }
+  // The board is where it was shipped to.
+  while (behind < visits.size() && visits[behind].steps.front()->kind == vocab::StepKind::kShip)
+    ++behind;
+  return behind;
+}
+
 Result<std::string> LineRun::NextSerial() {
-  if (s_.plan.product.serial_list) {
-    return Refused("line.serial-list", "this release takes serial numbers from a pattern",
-                   "set serial-pattern in the plan");
+  if (s_.pool != nullptr) {
+    BM_TRY(std::optional<std::string> ahead, s_.pool->NextSerial());
+    if (ahead) {  // handing out is issuing: a stopped lot stops both
+      BM_CHECK(s_.desk.CheckLot());
+      return *ahead;
+    }
   }
-  // Numbers below the count are taken, unless some were skipped; the search closes the difference.
-  if (next_number_ == 1) {
-    BM_TRY(uint64_t count,
-           s_.log.registry().CountUnits(
-               {.product = s_.plan.product.id, .state = std::nullopt, .site = std::nullopt}));
-    next_number_ = count + 1;
-  }
-  for (int tries = 0; tries < 1'000'000; ++tries) {
-    std::string serial = plan::FormatSerial(s_.plan.product.serial_pattern, next_number_);
-    BM_TRY(std::optional<ledger::UnitRow> row, s_.log.registry().Unit(UnitOf(serial)));
-    if (!row) return serial;
-    ++next_number_;
-  }
-  return Refused("line.serials-used-up", "no free serial number was found in the plan's pattern");
+  if (!serials_) serials_.emplace(s_.log.registry(), s_.plan);
+  return serials_->Next();
 }
 
 Status LineRun::AppendState(ledger::Submission& out, const std::string& unit,
@@ -97,7 +133,7 @@ Status LineRun::AppendState(ledger::Submission& out, const std::string& unit,
   return {};
 }
 
-Status LineRun::Ship(const std::string& unit, const plan::Step& step) {
+Status LineRun::Ship(const std::string& unit, const plan::Step& step, bool last) {
   const plan::Station* from = s_.plan.FindStation(step.station);
   Time now = s_.clock.Now();
   ledger::CustodyLeg leg{.to = step.to.value_or(""),
@@ -132,26 +168,7 @@ Status LineRun::Ship(const std::string& unit, const plan::Step& step) {
   BM_TRY(ledger::NewEvent v,
          ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + unit, visit)));
   all.push_back(std::move(v));
-  BM_CHECK(s_.log.Append(std::move(all)));
-  return {};
-}
-
-Status LineRun::Scrap(const std::string& unit, const std::string& reason) {
-  // The same commit decides on the unit's identities, so that no live identity outlasts its board.
-  ledger::Submission all;
-  BM_TRY(std::vector<ledger::IdentityRow> rows, s_.log.registry().IdentitiesOf(unit));
-  for (const ledger::IdentityRow& row : rows) {
-    if (!ledger::IsLive(row.state)) continue;
-    ledger::IdentityState body{.slot = row.slot,
-                               .unit = unit,
-                               .state = "revoked",
-                               .reason = "unit scrapped",
-                               .serial = row.serial};
-    BM_TRY(ledger::NewEvent e,
-           ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + unit, body)));
-    all.push_back(std::move(e));
-  }
-  BM_CHECK(AppendState(all, unit, "scrapped", reason));
+  if (last) BM_CHECK(AppendState(all, unit, "shipped", "to " + leg.to));
   BM_CHECK(s_.log.Append(std::move(all)));
   return {};
 }
@@ -193,6 +210,7 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
                                  fixture.board().name, plan::ToText(*s_.plan.board)),
                      "check which product is on this line");
     }
+    fixture.Reach(station->link);
     for (const plan::Step* step : v.steps) {
       reached = vocab::ToText(step->kind);
       StepContext c{.device = fixture,
@@ -208,9 +226,21 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
                     .station_place = "station " + v.station,
                     .rng = s_.rng,
                     .report = std::nullopt,
-                    .chip = ""};
+                    .chip = "",
+                    .pool = s_.pool,
+                    .labels = s_.labels};
       Time began = s_.clock.Now();
-      Result<method::Outcome> done = RunStep(c);
+      auto strike = [&](Fault::When when) -> Status {
+        if (s_.faults == nullptr) return {};
+        return s_.faults->Strike(when, reached, fixture);
+      };
+      Result<method::Outcome> done = method::Outcome{};
+      if (Status struck = strike(Fault::When::kBefore); !struck) {
+        done = std::unexpected(struck.error());
+      } else {
+        done = RunStep(c);
+      }
+      if (done) BM_CHECK(strike(Fault::When::kAfter));
       Time ended = s_.clock.Now();
       ledger::StepRecord record{.at = Millis(ended),
                                 .ms = (ended - began).count(),
@@ -218,6 +248,7 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
                                 .proof = done ? done->proof : "none",
                                 .outcome = done ? "done" : "failed",
                                 .detail = done ? done->detail : done.error().message};
+      if (std::string way = fixture.TakeTrace(); !way.empty()) record.detail->append("; " + way);
       body.steps.push_back(std::move(record));
       if (!c.chip.empty()) body.chip = c.chip;
       if (c.report) body.report = c.report;
@@ -231,7 +262,8 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
   if (!status) {
     const Error& e = status.error();
     bool ours = e.code.starts_with("ledger.") || e.code.starts_with("keystore.") ||
-                e.code.starts_with("desk.") || e.kind == ErrorKind::kInternal;
+                e.code.starts_with("desk.") || e.code.starts_with("fixture.") ||
+                e.code.starts_with("openocd.") || e.kind == ErrorKind::kInternal;
     bool refused_issue = e.code == "ledger.key-seen" || e.code == "ledger.slot-live";
     // What is wrong with our own house is not the unit's fault: it stays unfinished, and the line
     // stops.
@@ -259,8 +291,15 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
 Result<UnitResult> LineRun::RunUnit(const std::string& serial) {
   std::string unit = UnitOf(serial);
   BM_TRY(size_t done, GoodVisits(unit));
+  BM_TRY(std::vector<ledger::IdentityRow> identities, s_.log.registry().IdentitiesOf(unit));
+  for (const ledger::IdentityRow& i : identities) {
+    if (i.state == "held") {
+      return Refused("line.held", unit + ": its identity is on hold",
+                     "birthmark cert revoke WS --unit UNIT --unhold, or scrap the unit");
+    }
+  }
   BM_TRY(std::optional<ledger::UnitRow> row, s_.log.registry().Unit(unit));
-  if (!row) {
+  if (!row || row->state == "corrected") {
     ledger::Submission begin;
     BM_CHECK(AppendState(begin, unit, "started", "on the line"));
     BM_CHECK(s_.log.Append(std::move(begin)));
@@ -268,7 +307,7 @@ Result<UnitResult> LineRun::RunUnit(const std::string& serial) {
   std::vector<Visit> visits = Visits();
   for (size_t i = done; i < visits.size(); ++i) {
     if (visits[i].steps.front()->kind == vocab::StepKind::kShip) {
-      BM_CHECK(Ship(unit, *visits[i].steps.front()));
+      BM_CHECK(Ship(unit, *visits[i].steps.front(), i + 1 == visits.size()));
       continue;
     }
     for (int attempt = 1;; ++attempt) {
@@ -279,7 +318,9 @@ Result<UnitResult> LineRun::RunUnit(const std::string& serial) {
         continue;
       }
       r.lamp = UnitResult::Lamp::kScrap;
-      BM_CHECK(Scrap(unit, r.why));
+      BM_TRY(ledger::Submission end,
+             ScrapUnit(s_.log.registry(), s_.context, s_.clock, unit, r.why));
+      BM_CHECK(s_.log.Append(std::move(end)));
       s_.tell(r);
       return r;
     }

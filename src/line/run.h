@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "line/desk.h"
+#include "line/fault.h"
 #include "line/firmware.h"
 #include "line/fixture.h"
+#include "line/pool.h"
+#include "line/serials.h"
 
 namespace birthmark::line {
 
@@ -37,6 +40,9 @@ struct RunServices {
   std::map<std::string, std::string> sessions;  // station -> session id of the person there
   std::function<void(const UnitResult&)> tell;
   ledger::EventContext context;
+  Faults* faults = nullptr;  // of a rehearsal that wants some
+  fs::path labels;       // where labels are printed and scanned; empty: none are
+  Pool* pool = nullptr;  // of the plan's bamboo slot; units then take its serial numbers
 };
 
 class LineRun {
@@ -46,11 +52,11 @@ class LineRun {
   // Unfinished lists the serial numbers of units begun and neither packed nor scrapped, oldest
   // first.
   Result<std::vector<std::string>> Unfinished();
-  // NextSerial is the first of the plan's pattern or list that no unit has. Errors:
-  // line.serials-used-up.
+  // NextSerial is the pool's oldest number while it has one, else the next free one of the plan's
+  // pattern. Errors: those of SerialNumbers::Next.
   Result<std::string> NextSerial();
-  // RunUnit brings one unit to its end. Errors are the line's own (ledger, disk); trouble with the
-  // unit ends in a lamp.
+  // RunUnit brings one unit to its end. Errors are the line's own (ledger, disk, line.held: an
+  // identity of the unit is on hold); trouble with the unit ends in a lamp.
   Result<UnitResult> RunUnit(const std::string& serial);
 
  private:
@@ -60,18 +66,21 @@ class LineRun {
   };
   std::vector<Visit> Visits() const;
   std::string UnitOf(const std::string& serial) const { return s_.plan.product.id + "/" + serial; }
-  // GoodVisits is how many visits of the unit have ended well.
+  // GoodVisits is how many visits of the unit need not be made (again): those that ended well since
+  // it began, or since its rework. A rework begins anew, or behind the last visit that needs the
+  // programmer's port once that port is locked.
   Result<size_t> GoodVisits(const std::string& unit);
   Result<UnitResult> RunVisit(const std::string& serial, const Visit& visit, bool last);
-  Status Ship(const std::string& unit, const plan::Step& step);
-  Status Scrap(const std::string& unit, const std::string& reason);
+  Status ScanVisits();
+  size_t BehindPort() const;
+  Status Ship(const std::string& unit, const plan::Step& step, bool last);
   Status AppendState(ledger::Submission& out, const std::string& unit, const std::string& state,
                      const std::string& reason);
 
   RunServices s_;
   std::map<std::string, size_t> good_visits_;  // of units that were unfinished when this run began
   bool scanned_ = false;
-  uint64_t next_number_ = 1;
+  std::optional<SerialNumbers> serials_;
 };
 
 }  // namespace birthmark::line

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "cbor/cose.h"
 #include "crypto/digest.h"
+#include "line/device_word.h"
 #include "method/avocado.h"
 #include "method/bamboo.h"
 
@@ -178,21 +178,26 @@ Result<Outcome> PrivateMemoryInit(StepContext& c) {
       .proof = "read-back", .detail = was_there ? "was there" : "made", .read_backs = {}};
 }
 
+// AnchorRead names a read-back of the boot anchor by where it is: what a device calls its fuses may
+// be memory that its software alone keeps from being unset, and then it is no fuse.
+std::string AnchorRead(const link::DeviceReport& report) {
+  return report.fuse_form == "hardware" ? "fuse:boot-anchor" : "on-die-flash:boot-anchor";
+}
+
 // BootFuses is what the fuses hold, as the device itself reports them.
-Result<std::pair<Digest, bool>> BootFuses(StepContext& c) {
+Result<link::DeviceReport> BootFuses(StepContext& c) {
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   Bytes nonce(16);
   c.rng.Fill(nonce);
   BM_TRY(link::ReportAnswer answer, console->Report(nonce));
-  BM_TRY(link::DeviceReport report, link::DecodeReport(answer.bytes));
-  return std::pair(link::BootAnchorDigest(report.fuses), report.locks.secure_boot);
+  return link::DecodeReport(answer.bytes);
 }
 
 Result<Outcome> BootAnchorWrite(StepContext& c) {
   const Digest& meant = c.firmware.boot_anchor();
   // Fuses blow once: what an interrupted visit has blown is looked at and left alone.
-  BM_TRY(auto before, BootFuses(c));
-  bool digest = before.first != meant, secure = !before.second;
+  BM_TRY(link::DeviceReport before, BootFuses(c));
+  bool digest = link::BootAnchorDigest(before.fuses) != meant, secure = !before.locks.secure_boot;
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   BM_TRY(link::Hello hello, console->SayHello());
   if (hello.factory_mode) {
@@ -203,11 +208,15 @@ Result<Outcome> BootAnchorWrite(StepContext& c) {
     if (digest) BM_CHECK(port->BlowNamed("boot-anchor", meant));
     if (secure) BM_CHECK(port->BlowNamed("secure-boot"));
   }
-  BM_TRY(auto after, BootFuses(c));
-  if (!after.second) return Refused("step.lock", "the secure-boot fuse reads back unblown");
-  Outcome out{
-      .proof = "read-back", .detail = "digest and secure-boot fuses blown", .read_backs = {}};
-  out.read_backs.push_back(Compare("fuse:boot-anchor", after.first, meant));
+  BM_TRY(link::DeviceReport after, BootFuses(c));
+  if (!after.locks.secure_boot)
+    return Refused("step.lock", "the secure-boot fuse reads back unblown");
+  Outcome out{.proof = "read-back",
+              .detail = after.fuse_form == "hardware"
+                            ? "digest and secure-boot fuses blown"
+                            : "digest and secure-boot set; software keeps them, no fuse does",
+              .read_backs = {}};
+  out.read_backs.push_back(Compare(AnchorRead(after), link::BootAnchorDigest(after.fuses), meant));
   BM_CHECK(Expect(out.read_backs));
   return out;
 }
@@ -373,28 +382,6 @@ Result<Outcome> BootTrial(StepContext& c) {
   return Outcome{.proof = "read-back", .detail = seen, .read_backs = {}};
 }
 
-// CheckReport takes the device's word only under its own identity key, over this station's nonce.
-Status CheckReport(StepContext& c, const link::ReportAnswer& answer,
-                   const link::DeviceReport& report, const Bytes& nonce) {
-  auto bad = [&](std::string_view what) {
-    return Refused("step.report", fmt::format("{}: the device's report {}", c.job.unit, what),
-                   "scrap the unit: its answers are not its own");
-  };
-  if (report.nonce != nonce) return bad("is not over this station's nonce");
-  if (report.serial != c.job.serial) return bad("names another serial number");
-  if (!answer.is_signed) return {};
-  std::optional<method::Certified> live;
-  for (const plan::IdentitySlot& slot : c.plan.identities) {
-    if (slot.slot != vocab::Identity::kIdevidSlot) continue;
-    BM_TRY(live, c.desk.Live(c.job.unit, std::string(vocab::ToText(slot.slot))));
-  }
-  if (!live) return bad("is signed, but no identity was issued to it");
-  BM_TRY(cbor::CoseSign1 message, cbor::ParseCose(answer.bytes));
-  BM_TRY(crypto::PublicKey key, live->certificate.public_key());
-  if (!cbor::VerifyCose(message, key)) return bad("does not verify under its identity");
-  return {};
-}
-
 Result<Outcome> ReadBackStep(StepContext& c) {
   BM_TRY(link::DeviceConsole * console, c.device.Console());
   Bytes nonce(32);
@@ -408,7 +395,7 @@ Result<Outcome> ReadBackStep(StepContext& c) {
               .detail = "fuses, flash and locks as the device reports them",
               .read_backs = {}};
   out.read_backs.push_back(
-      Compare("fuse:boot-anchor", link::BootAnchorDigest(report.fuses), c.firmware.boot_anchor()));
+      Compare(AnchorRead(report), link::BootAnchorDigest(report.fuses), c.firmware.boot_anchor()));
   for (const auto& [partition, digest] : report.digests) {
     const link::Partition* p = c.device.board().Find(partition);
     const Image* image = c.firmware.Find(partition);
@@ -434,15 +421,23 @@ Result<Outcome> QualityControl(StepContext& c) {
     return Refused("step.self-test", "the unit says it is " + hello.serial,
                    "check the label against the chip");
   }
+  std::string label;
+  BM_TRY(auto live,
+         c.desk.Live(c.job.unit, std::string(vocab::ToText(vocab::Identity::kIdevidSlot))));
+  if (live && !c.labels.empty()) {
+    BM_TRY(label, ScanLabel(c, *console));
+  }
   if (!hello.sealed)
-    return Outcome{.proof = "station-log", .detail = "before tamper-proofing", .read_backs = {}};
+    return Outcome{
+        .proof = "station-log", .detail = "before tamper-proofing" + label, .read_backs = {}};
   BM_TRY(std::string rework,
          MustRefuse(console->FlashErase("application"), "rework of a sealed unit"));
   BM_TRY(std::string nails, PortRefuses(c));
-  return Outcome{.proof = "refusal",
-                 .detail = fmt::format(
-                     "after tamper-proofing; rework refused: {}, bed of nails: {}", rework, nails),
-                 .read_backs = {}};
+  return Outcome{
+      .proof = "refusal",
+      .detail = fmt::format("after tamper-proofing; rework refused: {}, bed of nails: {}{}", rework,
+                            nails, label),
+      .read_backs = {}};
 }
 
 Result<Outcome> TamperProof(StepContext& c) {
@@ -478,7 +473,7 @@ Result<Outcome> SingleImageWrite(StepContext& c) {
   BM_TRY(link::Programmer * port, c.device.Port());
   BM_TRY(link::PortInfo info, port->Info());
   c.chip = ToHex(info.uid);
-  BM_TRY(method::BambooKey key, method::BambooKey::Make(c.desk, c.job, c.station_place));
+  BM_TRY(method::BambooKey key, method::BambooKey::Make(c.desk, c.job, c.station_place, c.pool));
   auto write = [&]() -> Result<Outcome> {
     SecretBytes record = key.FactoryRecord();
     std::vector<link::FlashPart> parts;
@@ -507,6 +502,18 @@ Result<Outcome> SingleImageWrite(StepContext& c) {
   }
   BM_CHECK(key.Installed(c.desk));
   return out;
+}
+
+// A unit that comes by its rework station unsealed and in order needs none; one that does is sent
+// there by `unit rework`, and comes through its steps again.
+Result<Outcome> Rework(StepContext& c) {
+  BM_TRY(link::DeviceConsole * console, c.device.Console());
+  BM_TRY(link::Hello hello, console->SayHello());
+  if (hello.sealed) {
+    return Refused("step.sealed", "the unit is tamper-proof: nothing can be reworked",
+                   "put rework before tamper-proof in the plan");
+  }
+  return Outcome{.proof = "station-log", .detail = "nothing to rework", .read_backs = {}};
 }
 
 Result<Outcome> NotHere(StepContext& c) {
@@ -545,7 +552,7 @@ constexpr Entry kSteps[] = {
     {StepKind::kBootTrial, BootTrial},
     {StepKind::kQualityControl, QualityControl},
     {StepKind::kTamperProof, TamperProof},
-    {StepKind::kRework, NotHere},
+    {StepKind::kRework, Rework},
     {StepKind::kShip, NotHere},
 };
 static_assert(std::size(kSteps) == vocab::kStepCount,

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "line/firmware.h"
 #include "line/fixture.h"
+#include "method/bamboo.h"
 #include "method/method.h"
 #include "plan/plan.h"
 
@@ -24,6 +25,8 @@ struct StepContext {
   Rng& rng;
   std::optional<Bytes> report;  // set by read-back: the device's signed report
   std::string chip;             // the chip's own identifier, hex, once known
+  method::Pool* pool = nullptr;  // of keys made ahead for this station
+  fs::path labels;               // where labels are printed and scanned; empty: none are
 };
 
 // RunStep does one step. Errors: step.refused-too-late (the step must be refused by now and was

@@ -60,6 +60,12 @@ Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const 
   // The station's randomness is mixed in, never put in place of the device's own (RFC 4086).
   BM_TRY(link::RngHealth health, device.AddEntropy(seed));
   Wipe(seed.data(), seed.size());
+  // What comes from a fixed sequence is known to whoever has the firmware, whatever is mixed in.
+  if (health.source == "test") {
+    return Refused("avocado.test-source",
+                   job.unit + ": the device's random source is a fixed sequence for tests",
+                   "its keys are no secrets: use a board with a random source");
+  }
   BM_TRY(link::SlotInfo slot, device.Slot(job.slot));
   bool kept = slot.occupied;
   if (!slot.occupied) {

@@ -13,7 +13,8 @@ namespace birthmark::method {
 // again after any interruption: a key that is there is kept, a certificate that was issued is
 // stored again. Errors: avocado.other-key (the request is not for the slot's key),
 // avocado.other-unit (the request names another unit), avocado.proof (the device did not sign the
-// station's challenge), avocado.read-back; those of the link, of pki::ReadCsr and of the desk.
+// station's challenge), avocado.read-back, avocado.test-source (the device has no real random
+// source); those of the link, of pki::ReadCsr and of the desk.
 Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const Job& job, Rng& rng);
 
 }  // namespace birthmark::method

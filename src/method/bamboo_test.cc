@@ -35,6 +35,73 @@ class Bamboo : public testing::Test {
       .unit = "lumo-a19/LUMO-000001", .serial = "LUMO-000001", .slot = "idevid", .subject = ""};
 };
 
+// OneKey is a pool that holds one key, made and certified before.
+class OneKey : public Pool {
+ public:
+  OneKey(TestDesk& desk, const Job& job) {
+    signer_ = std::move(*crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256));
+    certified = *desk.Issue(
+        {.job = job, .key = signer_->public_key(), .method = "bamboo", .proof = "made-by-us"});
+  }
+  Result<std::optional<MadeAhead>> Release(const Job&) override {
+    MadeAhead out{.scalar = {}, .made = TimeFromMillis(1000), .released = TimeFromMillis(2000)};
+    if (!std::exchange(released, true)) out.scalar = std::move(*signer_->ToP256Scalar());
+    return out;
+  }
+  Certified certified;
+  bool released = false;
+
+ private:
+  std::unique_ptr<crypto::SoftwareSigner> signer_;
+};
+
+TEST_F(Bamboo, ThePoolsKeyIsTakenAndNobodyCertifiesAnother) {
+  OneKey pool(desk_, job_);
+  desk_.refusal = Error{ErrorKind::kNegative, "desk.retired", "no more", ""};
+  auto key = BambooKey::Make(desk_, job_, "station burner", &pool);
+  ASSERT_TRUE(key) << key.error().ToString();
+  EXPECT_EQ(key->certified().certificate.digest(), pool.certified.certificate.digest());
+  ASSERT_TRUE(key->Installed(desk_));
+  ASSERT_EQ(desk_.lives.size(), 1u);
+  ASSERT_EQ(desk_.lives[0].places.size(), 2u);
+  EXPECT_EQ(desk_.lives[0].places[0].place, "pool");
+  EXPECT_EQ(desk_.lives[0].places[0].form, "sealed file");
+  EXPECT_EQ(desk_.lives[0].places[0].from, 1000);
+  EXPECT_EQ(desk_.lives[0].places[1].from, 2000);
+  EXPECT_THAT(desk_.lives[0].destroyed, HasSubstr("overwritten"));
+}
+
+TEST_F(Bamboo, APoolsKeyThatWasReleasedAndLostIsVoidAndNeverUsed) {
+  OneKey pool(desk_, job_);
+  pool.released = true;
+  auto key = BambooKey::Make(desk_, job_, "station burner", &pool);
+  ASSERT_TRUE(key) << key.error().ToString();
+  EXPECT_EQ(desk_.issued[0].certified.state, "void");
+  ASSERT_EQ(desk_.issued.size(), 2u);
+  EXPECT_EQ(desk_.LiveCount(), 1u);
+  ASSERT_EQ(desk_.lives.size(), 1u);
+  EXPECT_THAT(desk_.lives[0].destroyed, HasSubstr("lost"));
+  ASSERT_TRUE(key->Installed(desk_));
+  EXPECT_EQ(desk_.lives[1].places.size(), 1u);  // the new key was in no pool
+}
+
+TEST_F(Bamboo, WithoutAnAuthorityALostPoolKeyIsTheUnitsEndAndNotTheLines) {
+  OneKey pool(desk_, job_);
+  pool.released = true;
+  desk_.refusal = Error{ErrorKind::kNegative, "desk.retired", "no more", ""};
+  auto key = BambooKey::Make(desk_, job_, "station burner", &pool);
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().code, "bamboo.pool-lost");
+  EXPECT_EQ(desk_.LiveCount(), 0u);
+}
+
+TEST_F(Bamboo, AKeyThatIsNotTheCertificatesIsRefused) {
+  OneKey pool(desk_, job_), other(desk_, {.unit = "x/1", .serial = "1", .slot = "idevid"});
+  auto key = BambooKey::Make(desk_, job_, "station burner", &other);
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().code, "pool.damaged");
+}
+
 TEST_F(Bamboo, AnInstalledIdentityIsRefused) {
   ASSERT_TRUE(MustMake().Installed(desk_));
   auto again = Make();

@@ -63,6 +63,9 @@ class TestDesk : public Desk {
   }
   Time Now() const override { return clock.Now(); }
 
+  // root is there once something was issued.
+  const std::optional<crypto::Certificate>& root() const { return root_; }
+
   size_t LiveCount() const {
     return static_cast<size_t>(std::ranges::count_if(
         issued, [](const Row& r) { return ledger::IsLive(r.certified.state); }));

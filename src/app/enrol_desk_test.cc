@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desk behind the protocols: who gets a certificate, once; who is refused and how; what stands
+// in the log afterwards; and the loan of the log to another command.
+#include "app/enrol_desk.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "app/lend.h"
+#include "app/test_workspace.h"
+#include "crypto/software_signer.h"
+
+namespace birthmark::app {
+namespace {
+
+using enroll::Caller;
+using testing::HasSubstr;
+
+struct EnrolDeskTest : testing::Test {
+  void SetUp() override {
+    std::string text = PlanText("bmc");
+    Replace(text, "transfer = \"mechanically-transferred\"", "transfer = \"network-transferred\"");
+    ws = CopyOf(bench, text);
+    auto f = Factory::Open(ws, bench.Keys(), false, "", "", clock);
+    ASSERT_TRUE(f) << f.error().ToString();
+    factory = std::move(*f);
+  }
+  // Serve gives the log to a queue and opens a desk on it.
+  void Serve() {
+    queue = std::make_unique<ledger::WriterQueue>(std::move(factory->log));
+    auto made = EnrolDesk::Make({.queue = *queue,
+                                 .keys = *factory->keys.online,
+                                 .log_dir = factory->layout.ledger(),
+                                 .marks = factory->marks,
+                                 .clock = clock,
+                                 .context = factory->context});
+    ASSERT_TRUE(made) << made.error().ToString();
+    desk = std::move(*made);
+  }
+  NewToken Token(TokenOptions options = {}) {
+    auto tokens = IssueTokens(*factory, options, clock);
+    if (!tokens) std::abort();
+    return std::move(tokens->front());
+  }
+  static crypto::PublicKey NewKey() {
+    return (*crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256))->public_key();
+  }
+  Result<enroll::Granted> Enrol(const Caller& caller, const std::string& serial,
+                                const crypto::PublicKey& key, bool renewal = false) {
+    std::promise<Result<enroll::Granted>> result;
+    desk->Enrol({.product = "",
+                 .via = "est",
+                 .caller = caller,
+                 .serial = serial,
+                 .key = key,
+                 .renewal = renewal},
+                [&](Result<enroll::Granted> r) { result.set_value(std::move(r)); });
+    return result.get_future().get();
+  }
+  Status Revoke(const Caller& caller, const Bytes& serial, int reason) {
+    std::promise<Status> result;
+    desk->Revoke(
+        {.product = "", .via = "cmp", .caller = caller, .serial = serial, .reason = reason},
+        [&](Status s) { result.set_value(std::move(s)); });
+    return result.get_future().get();
+  }
+  static Caller ByToken(const std::string& id) {
+    return {.kind = Caller::Kind::kToken, .id = id, .certificate = std::nullopt};
+  }
+  Caller ByDevice(const Bytes& der) {
+    auto c = crypto::Certificate::FromDer(der);
+    auto caller = desk->CallerOf(*c, {});
+    if (!caller) {
+      ADD_FAILURE() << caller.error().ToString();
+      std::abort();
+    }
+    return *caller;
+  }
+  std::string StateOf(const Bytes& der) {
+    auto c = crypto::Certificate::FromDer(der);
+    auto reader = OpenReader(ws);
+    auto row = (*reader)->registry().IdentityBySerial(c->serial());
+    return row && *row ? (*row)->state : "none";
+  }
+  static std::string CodeOf(const auto& r) { return r ? "granted" : r.error().code; }
+
+  Bench bench;
+  SystemClock clock;
+  fs::path ws;
+  std::unique_ptr<Factory> factory;
+  std::unique_ptr<ledger::WriterQueue> queue;
+  std::unique_ptr<EnrolDesk> desk;
+};
+
+TEST_F(EnrolDeskTest, ATokenEnrolsOneUnitOnce) {
+  NewToken token = Token();
+  Serve();
+  crypto::PublicKey key = NewKey();
+  auto first = Enrol(ByToken(token.id), "BMC-0001", key);
+  ASSERT_TRUE(first) << first.error().ToString();
+  EXPECT_EQ(StateOf(first->certificate), "issued");
+  // A lost reply: the same key gets the same certificate and the token is not used twice.
+  auto again = Enrol(ByToken(token.id), "BMC-0001", key);
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_TRUE(again->existed);
+  EXPECT_EQ(again->certificate, first->certificate);
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0002", NewKey())), "enroll.not-authorised");
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0001", NewKey())), "enroll.not-authorised");
+  auto tokens = TokensOf(**OpenReader(ws));
+  EXPECT_EQ(tokens->at(token.id).used, 1u);
+}
+
+TEST_F(EnrolDeskTest, ATokenOfOneUnitIsNoneForAnother) {
+  NewToken token = Token({.serial = "BMC-0007"});
+  Serve();
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0008", NewKey())), "enroll.not-authorised");
+  auto r = Enrol(ByToken(token.id), "", NewKey());
+  ASSERT_TRUE(r) << r.error().ToString();
+  EXPECT_EQ(crypto::Certificate::FromDer(r->certificate)->subject_serial_number(), "BMC-0007");
+}
+
+TEST_F(EnrolDeskTest, TwoUnitsWithOneKeyAndASecondKeyForOneUnitAreRefused) {
+  NewToken token = Token({.uses = 5});
+  Serve();
+  crypto::PublicKey key = NewKey();
+  ASSERT_TRUE(Enrol(ByToken(token.id), "BMC-0001", key));
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0001", NewKey())), "enroll.locked");
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "OTHER-1", NewKey())), "enroll.bad-request");
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0002", key)), "enroll.bad-request");
+  // A key that two units have stops the lot, now and over a restart.
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0003", NewKey())), "enroll.wait");
+  ASSERT_TRUE(desk->Reload());
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0003", NewKey())), "enroll.wait");
+  // What was refused used nothing up.
+  EXPECT_EQ(TokensOf(**OpenReader(ws))->at(token.id).used, 1u);
+  EXPECT_EQ(desk->counters().granted, 1u);
+}
+
+TEST_F(EnrolDeskTest, NobodyAndARevokedTokenGetNothing) {
+  NewToken token = Token();
+  ASSERT_TRUE(RevokeToken(*factory, token.id, "lost", clock));
+  Serve();
+  EXPECT_EQ(CodeOf(Enrol({}, "BMC-0001", NewKey())), "enroll.not-authorised");
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0001", NewKey())), "enroll.not-authorised");
+  EXPECT_FALSE(desk->TokenSecret(token.id));
+}
+
+TEST_F(EnrolDeskTest, ADeviceRenewsAndRevokesItselfAlone) {
+  NewToken token = Token({.uses = 2});
+  Serve();
+  auto one = Enrol(ByToken(token.id), "BMC-0001", NewKey());
+  auto two = Enrol(ByToken(token.id), "BMC-0002", NewKey());
+  ASSERT_TRUE(one && two);
+  Caller device = ByDevice(one->certificate);
+  EXPECT_EQ(device.kind, Caller::Kind::kDevice);
+  EXPECT_EQ(CodeOf(Enrol(device, "BMC-0002", NewKey(), true)), "enroll.not-authorised");
+  EXPECT_EQ(CodeOf(Enrol(device, "BMC-0003", NewKey(), false)), "enroll.not-authorised");
+  Bytes other = crypto::Certificate::FromDer(two->certificate)->serial();
+  EXPECT_EQ(CodeOf(Revoke(device, other, 1)), "enroll.not-authorised");
+  EXPECT_EQ(StateOf(two->certificate), "issued");
+
+  auto next = Enrol(device, "BMC-0001", NewKey(), true);
+  ASSERT_TRUE(next) << next.error().ToString();
+  EXPECT_EQ(StateOf(one->certificate), "superseded");
+  // The old certificate is nobody's any more.
+  EXPECT_EQ(CodeOf(desk->CallerOf(*crypto::Certificate::FromDer(one->certificate), {})),
+            "enroll.not-authorised");
+  Caller renewed = ByDevice(next->certificate);
+  ASSERT_TRUE(Revoke(renewed, renewed.certificate->serial(), 6));
+  EXPECT_EQ(StateOf(next->certificate), "held");
+  ASSERT_TRUE(Revoke(renewed, renewed.certificate->serial(), 1));
+  EXPECT_EQ(StateOf(next->certificate), "revoked");
+}
+
+TEST_F(EnrolDeskTest, AConfirmationMovesWhatWasIssuedAndNothingElse) {
+  NewToken token = Token({.uses = 2});
+  Serve();
+  auto confirm = [&](const Bytes& der, bool accepted) {
+    std::promise<Status> result;
+    desk->Confirm("cmp", {}, crypto::Certificate::FromDer(der)->serial(), accepted,
+                  [&](Status s) { result.set_value(std::move(s)); });
+    return result.get_future().get();
+  };
+  auto one = Enrol(ByToken(token.id), "BMC-0001", NewKey());
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(confirm(one->certificate, true));
+  EXPECT_EQ(StateOf(one->certificate), "installed");
+  ASSERT_TRUE(confirm(one->certificate, false));  // too late to refuse
+  EXPECT_EQ(StateOf(one->certificate), "installed");
+  auto two = Enrol(ByToken(token.id), "BMC-0002", NewKey());
+  ASSERT_TRUE(two && confirm(two->certificate, false));
+  EXPECT_EQ(StateOf(two->certificate), "void");
+}
+
+TEST_F(EnrolDeskTest, AStoppedLotMakesClientsWait) {
+  NewToken token = Token();
+  ASSERT_TRUE(factory->log->Append(
+      ledger::MakeEvent(factory->context, clock.Now(), "product:ridgeback-s1",
+                        ledger::LotState{.state = "stopped",
+                                         .reason = "audit.roca",
+                                         .product = factory->adopted.plan.product.id})));
+  Serve();
+  EXPECT_EQ(CodeOf(Enrol(ByToken(token.id), "BMC-0001", NewKey())), "enroll.wait");
+}
+
+TEST_F(EnrolDeskTest, APlanWithoutNetworkTransferLetsNobodyEnrolOverOne) {
+  Bench other;
+  ws = CopyOf(other, PlanText("bulb"));
+  factory.reset();
+  factory = std::move(*Factory::Open(ws, other.Keys(), false, "", "", clock));
+  NewToken token = Token();
+  Serve();
+  auto r = Enrol(ByToken(token.id), "LUMO-000001", NewKey());
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, "enroll.not-authorised");
+  EXPECT_THAT(r.error().message, HasSubstr("mechanically-installed"));
+}
+
+TEST_F(EnrolDeskTest, AvocadoKeysAreNotMadeHere) {
+  NewToken token = Token();
+  Serve();
+  std::promise<std::string> code;
+  desk->EnrolServerKey(
+      {.product = "", .via = "est", .caller = ByToken(token.id), .serial = "BMC-0001", .key = {}},
+      [&](Result<enroll::GrantedKey> r) { code.set_value(CodeOf(r)); });
+  EXPECT_EQ(code.get_future().get(), "enroll.not-authorised");
+}
+
+TEST_F(EnrolDeskTest, RegistrationAuthoritiesAreMadeOnceAndFoundAgain) {
+  Serve();
+  auto ec = desk->EcRa("");
+  auto rsa = desk->RsaRa("");
+  ASSERT_TRUE(ec) << ec.error().ToString();
+  ASSERT_TRUE(rsa) << rsa.error().ToString();
+  EXPECT_TRUE(ec->certificate.IsSignedBy(*desk->AuthoritiesOf("")->issuer.public_key()));
+  EXPECT_EQ(rsa->certificate.key_text(), "rsa-2048");
+  ASSERT_TRUE(desk->Reload());
+  EXPECT_EQ(desk->EcRa("")->certificate.digest(), ec->certificate.digest());
+}
+
+TEST_F(EnrolDeskTest, ACommandBorrowsTheLogFromARunningServer) {
+  NewToken token = Token();
+  Serve();
+  std::promise<void> reloaded;
+  auto lender = Lender::Start(factory->layout, *queue, clock, [&](Status s) {
+    EXPECT_TRUE(s) << s.error().ToString();
+    EXPECT_TRUE(desk->Reload());
+    reloaded.set_value();
+  });
+  ASSERT_TRUE(lender) << lender.error().ToString();
+  std::string id;
+  {
+    auto command = Factory::Open(ws, bench.Keys(), false, "", "", clock);
+    ASSERT_TRUE(command) << command.error().ToString();
+    // An enrolment that comes meanwhile waits and is then served.
+    auto waiting = std::async(std::launch::async, [&] {
+      return Enrol(ByToken(token.id), "BMC-0001", NewKey()).has_value();
+    });
+    id = IssueTokens(**command, {}, clock)->front().id;
+    command->reset();
+    EXPECT_TRUE(waiting.get());
+  }
+  reloaded.get_future().wait();
+  EXPECT_TRUE(Enrol(ByToken(id), "BMC-0002", NewKey()));
+}
+
+}  // namespace
+}  // namespace birthmark::app
