@@ -125,6 +125,7 @@ struct Server::Impl {
 
   Status Listen() {
     auto log = [this](const server::HttpEvent& e) {
+      if (!options.log) return;
       nlohmann::ordered_json line{{"what", e.server},   {"from", e.address},
                                   {"method", e.method}, {"path", e.path},
                                   {"status", e.status}, {"ms", e.took.count() / 1000.0}};

@@ -37,8 +37,8 @@ class IssuingDesk : public method::Desk {
   // CheckLot refuses while the product's lot is stopped. Errors: desk.lot-stopped.
   Status CheckLot();
   // Certify gives the event of a certificate for a new key and commits nothing: it is for many
-  // identities that enter the log in one commit. Errors: desk.no-authority, desk.retired, those of
-  // the signer.
+  // identities that enter the log in one commit. Errors: desk.lot-stopped,
+  // desk.no-authority, desk.retired, those of the signer.
   Result<ledger::IdentityIssued> Certify(const method::Order& order);
   // Issue: see method::Desk. A key that fails its audit, or that another unit has, stops the lot.
   // Errors also: desk.retired (every subordinate's window or count is over), desk.lot-stopped,

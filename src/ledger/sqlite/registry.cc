@@ -27,7 +27,7 @@ CREATE TABLE pool(unit TEXT PRIMARY KEY, seq INTEGER NOT NULL, pos INTEGER NOT N
   station TEXT NOT NULL, product TEXT NOT NULL, state TEXT NOT NULL,
   filled_at INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX pool_of ON pool(station, product, state, seq, pos);
-CREATE INDEX pool_batch ON pool(id);
+CREATE INDEX pool_batch ON pool(id, state);
 CREATE TABLE ca(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, pki TEXT NOT NULL, name TEXT NOT NULL,
   issuer TEXT NOT NULL, level INTEGER NOT NULL, offline INTEGER NOT NULL, max_count INTEGER,
   issues_until INTEGER, issued INTEGER NOT NULL) STRICT;
