@@ -39,7 +39,10 @@ class Taker {
     // The oldest first: of two certificates for one unit the newer one is refused by name.
     std::vector<Found*> order;
     for (auto& [_, f] : found_) order.push_back(&f);
-    std::ranges::stable_sort(order, {}, [](const Found* f) { return f->certificate.not_before(); });
+    // Of two units with one key the older certificate is taken, whatever the run.
+    std::ranges::sort(order, {}, [](const Found* f) {
+      return std::pair(f->certificate.not_before(), f->certificate.serial());
+    });
     for (Found* f : order) {
       BM_CHECK(Take(*f));
       if (batch_.size() >= kBatch) BM_CHECK(Commit());
