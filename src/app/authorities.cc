@@ -313,10 +313,10 @@ Result<Issued> AuthorityMaker::MakeCredential(const Authority& operations,
   BM_TRY(pki::Name subject,
          pki::Name::Make({{"O", plan_.product.manufacturer}, {"OU", role}, {"CN", pseudonym}}));
   const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
-  BM_TRY(crypto::Certificate certificate,
-         pki::Issue(
-             issuer, profile, marks_, stamp,
-             {.subject = subject, .key = signer->public_key(), .not_after = stamp.at + kDay * days}));
+  BM_TRY(crypto::Certificate certificate, pki::Issue(issuer, profile, marks_, stamp,
+                                                     {.subject = subject,
+                                                      .key = signer->public_key(),
+                                                      .not_after = stamp.at + kDay * days}));
   Add("credential:" + pseudonym,
       ledger::CredentialIssued{.cert = Bytes(certificate.der().begin(), certificate.der().end()),
                                .kind = kind,

@@ -376,8 +376,8 @@ void EnrolDesk::EnrolServerKey(enroll::Enrolment e,
         });
 }
 
-void EnrolDesk::Confirm(const std::string& via, const Caller&, const Bytes& serial,
-                        bool accepted, std::function<void(Status)> done) {
+void EnrolDesk::Confirm(const std::string& via, const Caller&, const Bytes& serial, bool accepted,
+                        std::function<void(Status)> done) {
   auto row = IdentityBySerial(serial);
   if (!row) return done(std::unexpected(row.error()));
   if (!*row) return done(Refused("enroll.unknown", "this certificate was not issued here"));

@@ -278,9 +278,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   }
   BM_CHECK(MakeTrialKits(layout, plan, stores, making.authorities, signers, clock, rng));
   BM_TRY(Authority operations, maker.MakeOperations());
-  BM_TRY(Issued person,
-         maker.MakeCredential(operations, result.credential, "person", "administrator",
-                              CredentialDays("administrator")));
+  BM_TRY(Issued person, maker.MakeCredential(operations, result.credential, "person",
+                                             "administrator", CredentialDays("administrator")));
   BM_CHECK(WriteFileAtomic(layout.local_credential(), result.credential + "\n", 0600));
 
   BM_TRY(auto log,

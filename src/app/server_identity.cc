@@ -68,8 +68,8 @@ Result<ServerIdentity> ServerIdentityFor(Factory& f, const std::vector<std::stri
   BM_TRY(auto authority, f.keys.online->Open(kPki));
   BM_TRY(pki::Issuer issuer, pki::Issuer::Make(out.root, *authority));
   BM_TRY(pki::Stamp stamp, f.serials->Next());
-  BM_TRY(pki::Name subject, pki::Name::Make({{"O", f.adopted.plan.product.manufacturer},
-                                             {"CN", names.front()}}));
+  BM_TRY(pki::Name subject,
+         pki::Name::Make({{"O", f.adopted.plan.product.manufacturer}, {"CN", names.front()}}));
   BM_TRY(out.certificate, pki::Issue(issuer, pki::TlsServerProfile(), f.marks, stamp,
                                      {.subject = subject,
                                       .key = made->public_key(),

@@ -290,9 +290,9 @@ Result<int> CredentialList(const Invocation& in) {
     BM_TRY(ledger::Event event, view->EventAt(r.seq));
     BM_TRY(ledger::CredentialIssued body, ledger::BodyOf<ledger::CredentialIssued>(event));
     BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
-    std::string state = r.revoked_at                    ? "revoked " + Date(*r.revoked_at)
+    std::string state = r.revoked_at                   ? "revoked " + Date(*r.revoked_at)
                         : Millis(c.not_after()) <= now ? "expired"
-                                                        : "valid";
+                                                       : "valid";
     table.Add({r.pseudonym, r.kind, r.role, Date(r.issued_at), FormatDate(c.not_after()), state});
   }
   Print(table.Text(in.json()));

@@ -210,7 +210,8 @@ std::vector<Command> MakeCommands() {
         {"--hours", "N", "how long it may issue by itself (default 72)"},
         {"--count", "N", "how many identities it may issue by itself (default 500)"},
         {"--days", "N", "how long its credentials hold (default 30)"},
-        {"--fingerprint", "HEX", "SHA-256 of the server's certificate, where another authority made it"},
+        {"--fingerprint", "HEX",
+         "SHA-256 of the server's certificate, where another authority made it"},
         {"-o,--output", "F", "write the code to a file with mode 0600 instead"}},
        StationAdd},
       {"station",
@@ -307,8 +308,9 @@ std::vector<Command> MakeCommands() {
        {kWorkspace},
        {kProduct,
         {"--units", "N", "how many units (unfinished ones first)", true},
-        {"--fault", "F,…", "in a rehearsal: station|device|link:before|after:STEP, unit:before:STEP, "
-                           "device:write:N, link:cut-frame|drop-frame:N"}},
+        {"--fault", "F,…",
+         "in a rehearsal: station|device|link:before|after:STEP, unit:before:STEP, "
+         "device:write:N, link:cut-frame|drop-frame:N"}},
        LineRun},
       {"line",
        "push",

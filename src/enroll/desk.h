@@ -106,9 +106,9 @@ class Desk {
   virtual void Enrol(Enrolment e, std::function<void(Result<Granted>)> done) = 0;
   // EnrolServerKey makes the key here; `e.key` and `e.proof` are not looked at.
   virtual void EnrolServerKey(Enrolment e, std::function<void(Result<GrantedKey>)> done) = 0;
-  // Confirm tells that the holder has its certificate in place (accepted) or does not want it. It is
-  // named by its serial number, big-endian without sign octet: decoding one takes longer than all
-  // else about a confirmation.
+  // Confirm tells that the holder has its certificate in place (accepted) or does not want it. It
+  // is named by its serial number, big-endian without sign octet: decoding one takes longer than
+  // all else about a confirmation.
   virtual void Confirm(const std::string& via, const Caller& caller, const Bytes& serial,
                        bool accepted, std::function<void(Status)> done) = 0;
   virtual void Revoke(Revocation r, std::function<void(Status)> done) = 0;

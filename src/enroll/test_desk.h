@@ -56,8 +56,8 @@ class TestDesk : public Desk {
 
   void Enrol(Enrolment e, std::function<void(Result<Granted>)> done) override;
   void EnrolServerKey(Enrolment e, std::function<void(Result<GrantedKey>)> done) override;
-  void Confirm(const std::string& via, const Caller& caller, const Bytes& serial,
-               bool accepted, std::function<void(Status)> done) override;
+  void Confirm(const std::string& via, const Caller& caller, const Bytes& serial, bool accepted,
+               std::function<void(Status)> done) override;
   void Revoke(Revocation r, std::function<void(Status)> done) override;
   Result<Authorities> AuthoritiesOf(const std::string& product) override;
   Result<RequestTemplate> TemplateOf(const std::string& product, const Caller& caller) override;
@@ -76,10 +76,10 @@ class TestDesk : public Desk {
   bool remember = true;  // off for load: nothing below is kept
 
   // What it was asked.
-  std::vector<Enrolment> enrolments;  // those that reached a decision or a wait
+  std::vector<Enrolment> enrolments;       // those that reached a decision or a wait
   std::vector<Bytes> confirmed, declined;  // serial numbers
-  std::vector<Revocation> revocations;  // those allowed
-  std::atomic<int> callers = 0;         // how often CallerOf was asked
+  std::vector<Revocation> revocations;     // those allowed
+  std::atomic<int> callers = 0;            // how often CallerOf was asked
 
   const crypto::Certificate& root() const { return root_; }
   const crypto::Certificate& issuer() const { return sub_; }

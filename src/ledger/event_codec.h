@@ -9,7 +9,8 @@
 
 namespace birthmark::ledger {
 
-// kMaxEventBytes bounds one encoded event, kMaxStoredBytes one that carries an event of another log.
+// kMaxEventBytes bounds one encoded event, kMaxStoredBytes one that carries an event of another
+// log.
 inline constexpr size_t kMaxEventBytes = 1 << 20;
 inline constexpr size_t kMaxStoredBytes = kMaxEventBytes + 4096;
 

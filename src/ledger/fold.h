@@ -158,9 +158,9 @@ struct Notable {
   std::string type;
 };
 
-using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow, PoolEnd, CaRow, KeyRow, KeyEnd,
-                            CredentialRow, CredentialEnd, PlanRow, SessionRow, SessionEnd, ForeignEntry,
-                            ForeignEnd, Notable>;
+using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow,
+                            PoolEnd, CaRow, KeyRow, KeyEnd, CredentialRow, CredentialEnd, PlanRow,
+                            SessionRow, SessionEnd, ForeignEntry, ForeignEnd, Notable>;
 using Changes = std::vector<Change>;
 
 // Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are

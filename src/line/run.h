@@ -41,8 +41,8 @@ struct RunServices {
   std::function<void(const UnitResult&)> tell;
   ledger::EventContext context;
   Faults* faults = nullptr;  // of a rehearsal that wants some
-  fs::path labels;       // where labels are printed and scanned; empty: none are
-  Pool* pool = nullptr;  // of the plan's bamboo slot; units then take its serial numbers
+  fs::path labels;           // where labels are printed and scanned; empty: none are
+  Pool* pool = nullptr;      // of the plan's bamboo slot; units then take its serial numbers
 };
 
 class LineRun {

@@ -23,8 +23,8 @@ struct StepContext {
   method::Job job;            // slot is filled in a slot at a time
   std::string station_place;  // "station bench"
   Rng& rng;
-  std::optional<Bytes> report;  // set by read-back: the device's signed report
-  std::string chip;             // the chip's own identifier, hex, once known
+  std::optional<Bytes> report;   // set by read-back: the device's signed report
+  std::string chip;              // the chip's own identifier, hex, once known
   method::Pool* pool = nullptr;  // of keys made ahead for this station
   fs::path labels;               // where labels are printed and scanned; empty: none are
 };

@@ -67,8 +67,9 @@ Result<BambooKey> BambooKey::Make(Desk& desk, const Job& job, const std::string&
                                .proof = "made-by-us"});
   if (!certified && ahead && certified.error().code.starts_with("desk.")) {
     return Refused("bamboo.pool-lost",
-                   job.unit + ": its identity from the pool is spent and no authority is at hand; "
-                              "the board is blank and takes the next number",
+                   job.unit +
+                       ": its identity from the pool is spent and no authority is at hand; "
+                       "the board is blank and takes the next number",
                    "run the line on; fill the pool before it is empty");
   }
   if (!certified) return std::unexpected(std::move(certified).error());

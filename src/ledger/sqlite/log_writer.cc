@@ -436,9 +436,10 @@ Status LogWriter::AdmitForeign(const ForeignEntry& entry) {
                    fmt::format("entry {} of {} is here already", entry.seq, entry.origin));
   }
   if (entry.seq > it->second) {
-    return Refused("ledger.entry-gap", fmt::format("entry {} of {} comes before {}", it->second,
-                                                   entry.origin, entry.seq),
-                   "import the entries in their order");
+    return Refused(
+        "ledger.entry-gap",
+        fmt::format("entry {} of {} comes before {}", it->second, entry.origin, entry.seq),
+        "import the entries in their order");
   }
   ++it->second;
   return {};

@@ -129,7 +129,7 @@ class LogWriter {
   // Of the submission being admitted:
   KeyTable within_;  // keys of its own identities, to their place in `issues_`
   std::vector<const IdentityRow*> issues_;
-  std::vector<Bytes> ended_;  // serials that it ends
+  std::vector<Bytes> ended_;                                   // serials that it ends
   std::map<std::string, uint64_t, std::less<>> foreign_next_;  // of other logs, by origin
   std::vector<uint64_t> hits_;
 };

@@ -52,9 +52,9 @@ CREATE TABLE IF NOT EXISTS credential_end(seq INTEGER PRIMARY KEY, pseudonym TEX
   ended_at INTEGER NOT NULL) STRICT;
 )";
 
-constexpr const char* kTables[] = {"identity", "unit",    "ca",      "key",         "credential",
-                                   "plan",     "session", "notable", "foreign_log", "credential_end",
-                                   "visit",    "pool"};
+constexpr const char* kTables[] = {"identity",    "unit",           "ca",      "key",
+                                   "credential",  "plan",           "session", "notable",
+                                   "foreign_log", "credential_end", "visit",   "pool"};
 // kVersion grows with every change to the tables that existing events would have filled.
 constexpr int kVersion = 2;
 
@@ -671,8 +671,7 @@ Status CompareRegistries(const Db& found, const Db& meant, size_t limit, Finding
     // Every table is ordered by its key, which comes first in its columns.
     std::string sql = fmt::format("SELECT * FROM {} ORDER BY 1, 2", table);
     // A reader of an older release's log finds fewer tables; they would be empty.
-    BM_TRY(Stmt there,
-           found.Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"));
+    BM_TRY(Stmt there, found.Prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"));
     BM_TRY(bool has, there.Bind(1, std::string_view(table)).Step());
     BM_TRY(Stmt a, found.Prepare(has ? sql : "SELECT 1 WHERE 0"));
     BM_TRY(Stmt b, meant.Prepare(sql));

@@ -124,8 +124,9 @@ class Registry {
   const Db* db_;
   KeyFinder find_;
   std::map<std::string, uint64_t, std::less<>> issued_;  // per authority, of this batch
-  Stmt put_identity_, set_identity_, put_unit_, put_visit_, put_pool_, end_pool_, put_ca_, count_ca_, put_key_, end_key_,
-      put_credential_, put_plan_, put_session_, end_session_, put_notable_;
+  Stmt put_identity_, set_identity_, put_unit_, put_visit_, put_pool_, end_pool_, put_ca_,
+      count_ca_, put_key_, end_key_, put_credential_, put_plan_, put_session_, end_session_,
+      put_notable_;
   Stmt get_identity_, get_key_, get_unit_;
   Stmt get_foreign_, put_foreign_, end_foreign_;  // prepared when first needed: AddTables
 };
