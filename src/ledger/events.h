@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "cbor/reflect.h"
 #include "ledger/events_floor.h"
+#include "ledger/events_parts.h"
 
 namespace birthmark::ledger {
 
@@ -61,9 +62,13 @@ struct KeyFacts {
   std::optional<bool> extractable;  // can leave wrapped, or in plain text
   std::optional<bool> always_sensitive;
   std::optional<bool> never_extractable;
+  std::optional<bool> fixed_tpm;  // TPMA_OBJECT fixedTPM: never in another TPM
+  std::optional<bool> derived;    // computed from a seed of the module, not drawn at random
   template <class V>
   void Fields(V& v) {
     v("local", local);
+    v("derived", derived);
+    v("fixed_tpm", fixed_tpm);
     v("sensitive", sensitive);
     v("extractable", extractable);
     v("always_sensitive", always_sensitive);

@@ -6,7 +6,7 @@
 
 #include "crypto/digest.h"
 #include "line/device_word.h"
-#include "method/avocado.h"
+#include "line/steps_identity.h"
 #include "method/bamboo.h"
 
 namespace birthmark::line {
@@ -227,28 +227,6 @@ Result<Outcome> AnchorsWrite(StepContext& c) {
         .proof = "station-log", .detail = "all anchors are inside the images", .read_backs = {}};
   }
   return WriteImage(c, "store", false);
-}
-
-Result<Outcome> IdentityProvision(StepContext& c) {
-  Outcome out;
-  for (const plan::IdentitySlot& slot : c.plan.identities) {
-    if (!c.step.slots.empty() && std::ranges::find(c.step.slots, slot.slot) == c.step.slots.end())
-      continue;
-    if (slot.method != vocab::Method::kAvocado ||
-        slot.transfer != vocab::Transfer::kMechanicallyTransferred) {
-      return Refused("step.method",
-                     fmt::format("this release cannot provision {} by {} here",
-                                 vocab::ToText(slot.slot), vocab::ToText(slot.method)),
-                     "use avocado, mechanically-transferred, or bamboo in a single-image-write");
-    }
-    BM_TRY(link::DeviceConsole * console, c.device.Console());
-    c.job.slot = vocab::ToText(slot.slot);
-    BM_TRY(Outcome one, method::ProvisionAvocado(*console, c.desk, c.job, c.rng));
-    out.proof = one.proof;
-    out.detail = one.detail;
-    out.read_backs.insert(out.read_backs.end(), one.read_backs.begin(), one.read_backs.end());
-  }
-  return out;
 }
 
 std::string_view ByWord(plan::Lock l) { return l == plan::Lock::kFuse ? "fuse" : "software"; }

@@ -134,6 +134,12 @@ class Flat {
       Put(at + " restart", std::string(ToText(s.restart)));
       Put(at + " pki", s.pki.value_or(""));
       Put(at + " batch", s.batch ? std::to_string(*s.batch) : "");
+      Put(at + " attestation", std::string(ToText(s.attestation)));
+      for (const std::string& root : s.vendor_roots) Put(at + " vendor-roots " + root, "yes");
+      Put(at + " ca-option", s.ca_option ? std::string(ToText(*s.ca_option)) : "");
+      Put(at + " disclosure", s.disclosure);
+      Put(at + " seed-origin", s.seed_origin ? std::string(ToText(*s.seed_origin)) : "");
+      Put(at + " mixes-entropy", YesNo(s.mixes_entropy));
     }
   }
   void FromAnchors(const Plan& p) {

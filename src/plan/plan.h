@@ -196,6 +196,23 @@ enum class RestartPolicy { kResume, kNewKey };
 std::string_view ToText(RestartPolicy p);
 bool FromText(std::string_view s, RestartPolicy& p);
 
+// Attestation is whether a slot's key must come with proof of where it was made.
+enum class Attestation { kOptional, kRequired, kForbidden };
+std::string_view ToText(Attestation a);
+bool FromText(std::string_view s, Attestation& a);
+
+// CaOption is whose authority certifies keys made in the silicon maker's factory (4.1.1.5): its own
+// generic one (a), one it runs on the device maker's behalf (b), the device maker's, to which that
+// factory connects (c).
+enum class CaOption { kGeneric, kOnBehalf, kConnected };
+std::string_view ToText(CaOption o);
+bool FromText(std::string_view s, CaOption& o);
+
+// SeedOrigin is where the chip keeps the seed that carrot derives from (4.1.1.3).
+enum class SeedOrigin { kFuses, kTpm, kSecureElement, kPuf };
+std::string_view ToText(SeedOrigin o);
+bool FromText(std::string_view s, SeedOrigin& o);
+
 // IdentitySlot is one identity of a unit; a unit never has two live ones in a slot.
 struct IdentitySlot {
   vocab::Identity slot{};
@@ -207,6 +224,14 @@ struct IdentitySlot {
   RestartPolicy restart = RestartPolicy::kResume;
   std::optional<std::string> pki;  // default: the one PKI with purpose identity
   std::optional<uint64_t> batch;   // group: how many devices share the key
+  // Salak, sapodilla, and an attestation key.
+  Attestation attestation = Attestation::kOptional;
+  std::vector<std::string> vendor_roots;  // PEM files of the makers' roots, relative to the plan
+  std::optional<CaOption> ca_option;      // sapodilla
+  std::string disclosure;  // sapodilla a and b: the other party's signed disclosure, a file
+  // Carrot.
+  std::optional<SeedOrigin> seed_origin;
+  bool mixes_entropy = false;  // the device adds what the factory cannot recompute
   int line = 0;
 };
 

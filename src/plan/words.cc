@@ -18,6 +18,9 @@ constexpr std::string_view kForms[] = {
     "certificate", "trust-anchor-info", "public-key", "key-digest",
     "pem-bundle",  "pgp-keyring",       "dnskey",     "ds"};
 constexpr std::string_view kRestarts[] = {"resume", "new-key"};
+constexpr std::string_view kAttestations[] = {"optional", "required", "forbidden"};
+constexpr std::string_view kCaOptions[] = {"generic", "on-behalf", "connected"};
+constexpr std::string_view kSeedOrigins[] = {"fuses", "tpm", "secure-element", "puf"};
 constexpr std::string_view kPurposes[] = {"identity", "disclosure", "anchor"};
 
 template <class E, size_t N>
@@ -60,6 +63,9 @@ BM_PLAN_WORDS(Lock, kLocks)
 BM_PLAN_WORDS(Encryption, kEncryptions)
 BM_PLAN_WORDS(Form, kForms)
 BM_PLAN_WORDS(RestartPolicy, kRestarts)
+BM_PLAN_WORDS(Attestation, kAttestations)
+BM_PLAN_WORDS(CaOption, kCaOptions)
+BM_PLAN_WORDS(SeedOrigin, kSeedOrigins)
 BM_PLAN_WORDS(Purpose, kPurposes)
 #undef BM_PLAN_WORDS
 

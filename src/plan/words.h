@@ -30,6 +30,9 @@ std::vector<std::string_view> PlanWords(Lock);
 std::vector<std::string_view> PlanWords(Encryption);
 std::vector<std::string_view> PlanWords(Form);
 std::vector<std::string_view> PlanWords(RestartPolicy);
+std::vector<std::string_view> PlanWords(Attestation);
+std::vector<std::string_view> PlanWords(CaOption);
+std::vector<std::string_view> PlanWords(SeedOrigin);
 std::vector<std::string_view> PlanWords(Purpose);
 
 // ContinentOf is the continent a country's code is filed under here (UN M49 regions with the
