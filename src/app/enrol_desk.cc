@@ -360,20 +360,39 @@ void EnrolDesk::EnrolServerKey(enroll::Enrolment e,
     return refuse(pkcs8.error());
   }
   e.key = (*key)->public_key();
-  int64_t now = Millis(s_.clock.Now());
+  // Issued with the key still in memory; that it is gone is recorded when it is.
+  const int64_t made = Millis(s_.clock.Now());
   ledger::KeyOutside outside{
       .spki = e.key.spki_digest(),
       .slot = e.slot,
       .unit = permit->unit,
-      .places = {{.to = now, .from = now, .form = "plain memory", .place = "server process"},
-                 {.to = now, .from = now, .form = "in transfer over " + e.via, .place = "wire"}},
-      .destroyed = "memory wiped when the reply was written"};
+      .places = {{.to = 0, .from = made, .form = "plain memory", .place = "server process"}},
+      .destroyed = ""};
   auto secret = std::make_shared<SecretBytes>(std::move(*pkcs8));
-  Issue(e, *product, std::move(*permit), std::move(outside),
-        [secret, done = std::move(done)](Result<enroll::Granted> granted) {
+  Issue(e, *product, std::move(*permit), outside,
+        [this, outside, secret, via = e.via,
+         done = std::move(done)](Result<enroll::Granted> granted) mutable {
           if (!granted) return done(std::unexpected(granted.error()));
-          done(enroll::GrantedKey{std::move(*granted), std::move(*secret)});
+          done(enroll::GrantedKey{std::move(*granted), std::move(*secret),
+                                  CopyOf(std::move(outside), via)});
         });
+}
+
+std::shared_ptr<const void> EnrolDesk::CopyOf(ledger::KeyOutside life, std::string via) {
+  const int64_t sent = Millis(s_.clock.Now());
+  auto end = [this, life = std::move(life), via = std::move(via), sent](const int*) mutable {
+    const Time now = s_.clock.Now();
+    life.places.front().to = Millis(now);
+    life.places.push_back(
+        {.to = Millis(now), .from = sent, .form = "in transfer over " + via, .place = "wire"});
+    life.destroyed = "memory wiped when the reply was sent; the TLS library's buffers are its own";
+    auto event = ledger::Prepare(ledger::MakeEvent(s_.context, now, "unit:" + life.unit, life));
+    if (!event) return;  // then the log says still that the key is there
+    ledger::Submission events;
+    events.push_back(std::move(*event));
+    s_.queue.Submit(std::move(events), [](Result<ledger::Receipt>) {});
+  };
+  return std::shared_ptr<const int>(nullptr, std::move(end));
 }
 
 void EnrolDesk::Confirm(const std::string& via, const Caller&, const Bytes& serial, bool accepted,

@@ -87,6 +87,8 @@ class EnrolDesk : public enroll::Desk {
   void Issue(const enroll::Enrolment& e, std::shared_ptr<Product> product, Permit permit,
              std::optional<ledger::KeyOutside> outside,
              std::function<void(Result<enroll::Granted>)> done);
+  // CopyOf records, when the last holder of the key's copies lets go of it, that they are gone.
+  std::shared_ptr<const void> CopyOf(ledger::KeyOutside life, std::string via);
   Result<bool> IssuedBefore(const std::string& unit, const enroll::Enrolment& e);
   Result<enroll::Ra> RaOf(const std::string& label, bool rsa);
 

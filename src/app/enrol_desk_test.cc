@@ -229,6 +229,54 @@ TEST_F(EnrolDeskTest, AvocadoKeysAreNotMadeHere) {
   EXPECT_EQ(code.get_future().get(), "enroll.not-authorised");
 }
 
+TEST_F(EnrolDeskTest, TheEndOfAKeyMadeHereIsRecordedWhenItsLastCopyIsGone) {
+  Bench other;
+  std::string text = PlanText("bulb");
+  Replace(text, "transfer = \"mechanically-installed\"", "transfer = \"network-transferred\"");
+  Replace(text,
+          "name = \"single-image-write\", station = \"burner\", via = \"mechanically-installed\"",
+          "name = \"identity-provision\", station = \"burner\"");
+  ws = CopyOf(other, text);
+  factory.reset();
+  factory = std::move(*Factory::Open(ws, other.Keys(), false, "", "", clock));
+  NewToken token = Token();
+  Serve();
+  auto lives = [&] {
+    std::vector<ledger::KeyOutside> out;
+    auto reader = ledger::LogReader::Open(factory->layout.ledger());
+    EXPECT_TRUE((*reader)->ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+      if (e.type != ledger::KeyOutside::kType) return {};
+      BM_TRY(ledger::KeyOutside life, ledger::BodyOf<ledger::KeyOutside>(e));
+      out.push_back(std::move(life));
+      return {};
+    }));
+    return out;
+  };
+  std::promise<Result<enroll::GrantedKey>> promise;
+  desk->EnrolServerKey({.product = "",
+                        .via = "est",
+                        .caller = ByToken(token.id),
+                        .serial = "LUMO-000001",
+                        .key = {}},
+                       [&](Result<enroll::GrantedKey> r) { promise.set_value(std::move(r)); });
+  auto granted = promise.get_future().get();
+  ASSERT_TRUE(granted) << granted.error().ToString();
+  ASSERT_EQ(lives().size(), 1u);
+  EXPECT_EQ(lives()[0].destroyed, "");
+  EXPECT_EQ(lives()[0].places[0].to, 0);
+  // A protocol's answer still holds the key.
+  std::shared_ptr<const void> answer = granted->copy;
+  granted->private_key = {};
+  granted->copy.reset();
+  EXPECT_EQ(lives().size(), 1u);
+  answer.reset();
+  queue.reset();  // commits what was handed to it
+  ASSERT_EQ(lives().size(), 2u);
+  EXPECT_THAT(lives()[1].destroyed, HasSubstr("wiped"));
+  EXPECT_EQ(lives()[1].spki, lives()[0].spki);
+  EXPECT_GE(lives()[1].places[0].to, lives()[1].places[0].from);
+}
+
 TEST_F(EnrolDeskTest, RegistrationAuthoritiesAreMadeOnceAndFoundAgain) {
   Serve();
   auto ec = desk->EcRa("");

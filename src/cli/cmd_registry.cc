@@ -222,7 +222,9 @@ Result<int> UnitShow(const Invocation& in) {
       BM_TRY(ledger::KeyOutside k, ledger::BodyOf<ledger::KeyOutside>(e));
       for (const ledger::KeyPlace& p : k.places) {
         table.Add({Moment(p.from), e.station.value_or(""), "key outside", p.form, "",
-                   fmt::format("{} for {} ms; {}", p.place, p.to - p.from, k.destroyed)});
+                   p.to == 0
+                       ? p.place + ", still there when this was written"
+                       : fmt::format("{} for {} ms; {}", p.place, p.to - p.from, k.destroyed)});
       }
     }
     return {};

@@ -31,6 +31,7 @@ struct Facts {
   std::map<std::string, ledger::KeyCreated> keys;       // by id, the newest
   std::map<std::string, anchors::AnchorFacts> anchors;  // by anchor id, the newest
   std::map<std::string, std::vector<Place>> outside;    // by slot, each place once
+  std::map<Digest, std::string> not_destroyed;          // key to slot: no end was recorded
   std::optional<Digest> application;                    // the newest application image
 };
 
@@ -61,9 +62,12 @@ Status Take(Facts& facts, const ledger::Event& e) {
       AddPlace(places,
                {i == 0 ? "born" : "kept", body.places[i].place + ": " + body.places[i].form, true});
     }
-    AddPlace(places, body.destroyed.empty()
-                         ? Place{"kept", "outside the device, not destroyed", true}
-                         : Place{"destroyed", body.destroyed, true});
+    if (body.destroyed.empty()) {
+      facts.not_destroyed[body.spki] = body.slot;
+    } else {
+      facts.not_destroyed.erase(body.spki);
+      AddPlace(places, Place{"destroyed", body.destroyed, true});
+    }
   }
   return {};
 }
@@ -82,6 +86,9 @@ std::vector<Place> PlacesOf(const plan::IdentitySlot& slot, const Plan& plan, co
   std::vector<Place> out, ends;
   if (seen != facts.outside.end()) {
     for (const Place& p : seen->second) (p.how == "destroyed" ? ends : out).push_back(p);
+    auto here = [&](const auto& left) { return left.second == seen->first; };
+    if (std::any_of(facts.not_destroyed.begin(), facts.not_destroyed.end(), here))
+      out.push_back({"kept", "outside the device, not destroyed", true});
     out.push_back({"installed", device, false});
     out.insert(out.end(), ends.begin(), ends.end());
     return out;

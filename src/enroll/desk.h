@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +56,10 @@ struct Granted {
 // GrantedKey is the same with a private key that was made for the unit (bamboo).
 struct GrantedKey {
   Granted granted;
-  SecretBytes private_key;  // PKCS #8 (RFC 5958) DER; the desk keeps no copy and has said so
+  SecretBytes private_key;  // PKCS #8 (RFC 5958) DER; the desk keeps no copy
+  // Whoever holds a copy of the private key in the clear holds this too, and lets go of it when the
+  // copy is wiped: the last one to let go makes the desk record the key's end.
+  std::shared_ptr<const void> copy;
 };
 
 // Revocation asks to end a certificate. A device may end its own; stations and people what their

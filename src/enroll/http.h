@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,6 +44,7 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   Bytes body;
   bool secret = false;  // the body holds a secret: it is wiped when it was sent
+  std::shared_ptr<const void> copy;  // of GrantedKey: let go of once the body is wiped
   std::string note;     // for the log, never sent: an error's code and message
 };
 

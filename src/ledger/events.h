@@ -413,7 +413,7 @@ struct CustodyLeg {
 
 // KeyPlace is one place where a device's private key existed outside the device.
 struct KeyPlace {
-  int64_t to = 0;
+  int64_t to = 0;  // 0: it was still there when this was recorded
   int64_t from = 0;
   std::string form;   // "plain memory", "sealed file", "image on tmpfs"
   std::string place;  // "station st-1 process", "pool"
@@ -426,7 +426,8 @@ struct KeyPlace {
   }
 };
 
-// KeyOutside tells the life of an infrastructure-generated private key outside its device.
+// KeyOutside tells the life of an infrastructure-generated private key outside its device. The last
+// one of a key holds: one without an end is followed by another when the end has come.
 struct KeyOutside {
   static constexpr std::string_view kType = "key.outside";
   Digest spki{};

@@ -199,6 +199,8 @@ part pkcs8 | openssl base64 -d -A | openssl pkey -inform DER -out skg.made.key 2
 part pkcs7-mime >skg.p7
 certs skg.p7 >skg.pem
 chain_ok skg.pem LUMO-000001
+bm unit show bulb LUMO-000001 >skg.life || die "unit show"
+grep -q "memory wiped when the reply was sent" skg.life || die "the end of the key is not recorded: $(cat skg.life)"
 equal "$(openssl pkey -in skg.made.key -pubout)" "$(openssl x509 -in skg.pem -noout -pubkey)" "the key and its certificate"
 csr own LUMO-000002
 token own --unit LUMO-000002

@@ -71,6 +71,7 @@ Response KeyAndCertificate(Kind kind, const GrantedKey& granted) {
   r.code = Code::kChanged;
   r.format = kMultipartCore;
   r.secret = true;
+  r.copy = granted.copy;
   const Bytes certificate =
       kind == Kind::kSkc ? Bytes(der.begin(), der.end()) : est::CertsOnly({&der, 1});
   r.payload.reserve(key.size() + certificate.size() + 32);  // so that no copy is left behind

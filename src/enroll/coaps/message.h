@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,6 +69,7 @@ struct Response {
   Bytes etag;
   Bytes payload;
   bool secret = false;  // the payload holds a private key: it is wiped when it was sent
+  std::shared_ptr<const void> copy;  // of GrantedKey: let go of once the payload is wiped
   std::string note;     // for the log, never sent
 };
 

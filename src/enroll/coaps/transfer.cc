@@ -125,6 +125,7 @@ Response Transfer::Cut(const Block& wanted) const {
   r.format = full.format;
   r.max_age = full.max_age;
   r.secret = full.secret;
+  r.copy = full.copy;
   r.payload.assign(full.payload.begin() + static_cast<long>(from),
                    full.payload.begin() + static_cast<long>(from + n));
   if (full.payload.size() > wanted.size() || wanted.number > 0) {

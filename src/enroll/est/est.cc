@@ -204,6 +204,7 @@ void Est::Enroll(const Route& route, HttpRequest request, Caller caller, Reply r
               Good(kKeyAndCertificateType,
                    KeyAndCertificate(granted->private_key, CertsOnly({&certificate, 1})));
           r.secret = true;
+          r.copy = std::move(granted->copy);
           reply(std::move(r));
         });
   }
