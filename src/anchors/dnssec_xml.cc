@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMaxDigests = 256;
 constexpr size_t kMaxText = 4096;
 
-std::unexpected<Error> Malformed(std::string what) {
+std::unexpected<Error> NotXml(std::string what) {
   return Refused("anchors.dnssec-malformed", "root-anchors.xml: " + std::move(what),
                  "fetch the file from its publisher again");
 }
@@ -117,30 +117,29 @@ Result<AnchorEntry> EntryOf(const KeyDigest& d, std::vector<FactNote>& notes) {
   Ds ds;
   if (!Number(d, "KeyTag", ds.tag) || !Number(d, "Algorithm", ds.algorithm) ||
       !Number(d, "DigestType", ds.digest_type) || !d.children.contains("Digest")) {
-    return Malformed("a KeyDigest needs KeyTag, Algorithm, DigestType and Digest");
+    return NotXml("a KeyDigest needs KeyTag, Algorithm, DigestType and Digest");
   }
   const auto digest = FromHex(Trim(d.children.at("Digest")));
-  if (!digest) return Malformed("a Digest is not hexadecimal");
+  if (!digest) return NotXml("a Digest is not hexadecimal");
   ds.digest = *digest;
   BM_TRY(AnchorEntry e, anchors::EntryOf(ds));
   const auto from = d.attributes.find("validFrom");
-  if (from == d.attributes.end()) return Malformed("a KeyDigest has no validFrom");
+  if (from == d.attributes.end()) return NotXml("a KeyDigest has no validFrom");
   e.not_before = Moment(from->second);
-  if (!e.not_before) return Malformed("validFrom is not a time in UTC");
+  if (!e.not_before) return NotXml("validFrom is not a time in UTC");
   if (const auto until = d.attributes.find("validUntil"); until != d.attributes.end()) {
     e.not_after = Moment(until->second);
-    if (!e.not_after) return Malformed("validUntil is not a time in UTC");
+    if (!e.not_after) return NotXml("validUntil is not a time in UTC");
   }
   // RFC 9718 section 2.1: PublicKey and Flags come together, and the digest is that of this key.
   if (d.children.contains("PublicKey") != d.children.contains("Flags")) {
-    return Malformed("PublicKey and Flags come together");
+    return NotXml("PublicKey and Flags come together");
   }
   if (!d.children.contains("PublicKey")) return e;
   Dnskey key;
   key.algorithm = ds.algorithm;
   const auto octets = FromBase64(d.children.at("PublicKey"));
-  if (!octets || !Number(d, "Flags", key.flags))
-    return Malformed("PublicKey or Flags is malformed");
+  if (!octets || !Number(d, "Flags", key.flags)) return NotXml("PublicKey or Flags is malformed");
   key.key = *octets;
   BM_TRY(AnchorEntry of_key, anchors::EntryOf(key));
   e.key_bits = of_key.key_bits;
@@ -166,13 +165,13 @@ Result<AnchorFacts> ReadRootAnchorsXml(std::string_view xml) {
   XML_SetCharacterDataHandler(parser.get(), OnText);
   XML_SetStartDoctypeDeclHandler(parser.get(), OnDoctype);
   const auto status = XML_Parse(parser.get(), xml.data(), static_cast<int>(xml.size()), 1);
-  if (!r.wrong.empty()) return Malformed(r.wrong);
+  if (!r.wrong.empty()) return NotXml(r.wrong);
   if (status != XML_STATUS_OK) {
-    return Malformed(fmt::format("line {}: {}", XML_GetCurrentLineNumber(parser.get()),
-                                 XML_ErrorString(XML_GetErrorCode(parser.get()))));
+    return NotXml(fmt::format("line {}: {}", XML_GetCurrentLineNumber(parser.get()),
+                              XML_ErrorString(XML_GetErrorCode(parser.get()))));
   }
-  if (Trim(r.zone) != ".") return Malformed("the Zone is not the root \".\"");
-  if (r.digests.empty()) return Malformed("there is no KeyDigest");
+  if (Trim(r.zone) != ".") return NotXml("the Zone is not the root \".\"");
+  if (r.digests.empty()) return NotXml("there is no KeyDigest");
   AnchorFacts facts;
   facts.kind = FileKind::kDnssecAnchors;
   for (const KeyDigest& d : r.digests) {

@@ -26,7 +26,7 @@ using ::testing::HasSubstr;
 
 const char* const kBundle = "/etc/ssl/certs/ca-certificates.crt";
 
-std::string CodeOf(const Result<AnchorFacts>& r) { return r ? "" : r.error().code; }
+std::string ReadCode(const Result<AnchorFacts>& r) { return r ? "" : r.error().code; }
 
 std::string OpensslDate(int64_t seconds) {
   const std::time_t t = static_cast<std::time_t>(seconds);
@@ -211,10 +211,10 @@ TEST(ReadAnchors, TwoPinsAndBadPins) {
   const auto two = ReadAnchors(AsBytes(pin + ";sha256//" + ToBase64(Bytes(32, 8))));
   ASSERT_TRUE(two);
   EXPECT_EQ(two->entries.size(), 2u);
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(pin + ";"))), "anchors.pin-malformed");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes("sha256//" + ToBase64(Bytes(31, 7))))),
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(pin + ";"))), "anchors.pin-malformed");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes("sha256//" + ToBase64(Bytes(31, 7))))),
             "anchors.pin-malformed");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(pin + ";sha1//AAAA"))), "anchors.pin-malformed");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(pin + ";sha1//AAAA"))), "anchors.pin-malformed");
 }
 
 TEST(ReadAnchors, RefusesWhatIsNoAnchor) {
@@ -223,17 +223,17 @@ TEST(ReadAnchors, RefusesWhatIsNoAnchor) {
   ASSERT_TRUE(block);
   const auto spki = crypto::Certificate::FromDer(*block);
   const std::string key = crypto::WritePem("PUBLIC KEY", spki->public_key()->spki());
-  EXPECT_EQ(CodeOf(ReadAnchors({})), "anchors.empty");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(cert + key))), "anchors.mixed");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(key + key))), "anchors.mixed");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(cert + crypto::WritePem("PRIVATE KEY", Bytes(48, 1))))),
+  EXPECT_EQ(ReadCode(ReadAnchors({})), "anchors.empty");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(cert + key))), "anchors.mixed");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(key + key))), "anchors.mixed");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(cert + crypto::WritePem("PRIVATE KEY", Bytes(48, 1))))),
             "anchors.private-key");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(crypto::WritePem("X509 CRL", Bytes(48, 1))))),
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(crypto::WritePem("X509 CRL", Bytes(48, 1))))),
             "anchors.unknown-format");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(crypto::WritePem("CERTIFICATE", Bytes(48, 1))))),
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(crypto::WritePem("CERTIFICATE", Bytes(48, 1))))),
             "anchors.certificate-malformed");
-  EXPECT_EQ(CodeOf(ReadAnchors(AsBytes(std::string(100, '\x01')))), "anchors.unknown-format");
-  EXPECT_EQ(CodeOf(ReadAnchors(Bytes(kMaxAnchorFile + 1, 0x30))), "anchors.too-large");
+  EXPECT_EQ(ReadCode(ReadAnchors(AsBytes(std::string(100, '\x01')))), "anchors.unknown-format");
+  EXPECT_EQ(ReadCode(ReadAnchors(Bytes(kMaxAnchorFile + 1, 0x30))), "anchors.too-large");
 }
 
 TEST(ReadAnchors, EveryTruncationOfACertificateIsRefused) {
@@ -312,14 +312,14 @@ TEST(ReadOpenpgp, TruncatedAndPrivateKeyringsAreRefused) {
   EXPECT_EQ(whole->entries[0].algorithm, "ed25519");
   EXPECT_THAT(whole->entries[0].label, HasSubstr("Debian Stable Release Key (12/bookworm)"));
   for (const size_t n : {size_t{1}, data->size() / 4, data->size() - 1}) {
-    EXPECT_EQ(CodeOf(ReadAnchors(ByteView(*data).first(n))), "anchors.openpgp-malformed") << n;
+    EXPECT_EQ(ReadCode(ReadAnchors(ByteView(*data).first(n))), "anchors.openpgp-malformed") << n;
   }
   Bytes secret = *data;
   ASSERT_EQ(secret[0] >> 2 & 0xf, 6) << "an old-format public-key packet";
   secret[0] = static_cast<uint8_t>(secret[0] ^ ((5 ^ 6) << 2));
-  EXPECT_EQ(CodeOf(ReadAnchors(secret)), "anchors.private-key");
+  EXPECT_EQ(ReadCode(ReadAnchors(secret)), "anchors.private-key");
   secret[0] = static_cast<uint8_t>(0x80 | 13 << 2 | ((*data)[0] & 3));
-  EXPECT_EQ(CodeOf(ReadAnchors(secret)), "anchors.openpgp-malformed");
+  EXPECT_EQ(ReadCode(ReadAnchors(secret)), "anchors.openpgp-malformed");
 }
 
 }  // namespace

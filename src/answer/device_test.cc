@@ -15,7 +15,7 @@ using test::kMinute;
 using test::Person;
 using test::TestLog;
 
-std::string Declare(const std::string& question, const std::string& value) {
+std::string DeclareDevice(const std::string& question, const std::string& value) {
   return "[[declared]]\nquestion = \"" + question +
          "\"\nrole = \"tester\"\ndate = 2026-11-01\nvalue = " + value + "\n";
 }
@@ -167,7 +167,7 @@ struct Factory {
 };
 
 TEST(FirstStageExposure, CountsDistinctPeopleAtTheLargestSite) {
-  Factory f(Declare("first-stage-exposure", "0"));
+  Factory f(DeclareDevice("first-stage-exposure", "0"));
   Person a = f.log.MakePerson(f.operations, "p-a"), b = f.log.MakePerson(f.operations, "p-b"),
          c = f.log.MakePerson(f.operations, "p-c");
   f.Work("burner", {f.log.Session(a, "burner")});
@@ -216,7 +216,7 @@ TEST(FirstStageExposure, ForgedSessionsAreNamedAndLeftOut) {
 }
 
 TEST(FirstStageExposure, AnAutomatedLineOfAuthenticatedStationsIsZero) {
-  Factory f(Declare("first-stage-exposure", "0"));
+  Factory f(DeclareDevice("first-stage-exposure", "0"));
   Person burner = f.log.MakePerson(f.operations, "burner", "station");
   Person bench = f.log.MakePerson(f.operations, "bench", "station");
   f.Work("burner", {f.log.Session(burner, "burner", "station")});
@@ -311,8 +311,8 @@ TEST(FirstStageExposure, OnlyThePeriodCounts) {
 // Gap.
 
 TEST(FirstSecondStageGap, SumsTimeAndCustodyLegs) {
-  TestLog log(test::PlanText(
-      Declare("first-second-stage-gap", "{ km-max = 9100, time-max = \"P30D\", handovers = 1 }")));
+  TestLog log(test::PlanText(DeclareDevice(
+      "first-second-stage-gap", "{ km-max = 9100, time-max = \"P30D\", handovers = 1 }")));
   log.Add(log.Visit("B-1", "burner", {"first-stage-write"}));
   log.At(kDay);
   log.Ship({"B-1"}, "taoyuan", "brno", 2 * kDay);
@@ -330,7 +330,7 @@ TEST(FirstSecondStageGap, SumsTimeAndCustodyLegs) {
 }
 
 TEST(FirstSecondStageGap, ALongerWayThanDeclaredDiffers) {
-  TestLog log(test::PlanText(Declare("first-second-stage-gap", "{ time-max = \"P7D\" }")));
+  TestLog log(test::PlanText(DeclareDevice("first-second-stage-gap", "{ time-max = \"P7D\" }")));
   log.Add(log.Visit("B-1", "burner", {"first-stage-write"}));
   log.At(10 * kDay);
   log.Add(log.Visit("B-1", "burner", {"first-stage-lock"}));

@@ -17,7 +17,7 @@ using test::TestLog;
 
 constexpr const char* kIdentity = "identity-pki:identity";
 
-bool Says(const std::vector<std::string>& lines, const std::string& words) {
+bool PkiSays(const std::vector<std::string>& lines, const std::string& words) {
   for (const std::string& l : lines) {
     if (l.find(words) != std::string::npos) return true;
   }
@@ -78,8 +78,8 @@ TEST(IdentityPkiLevel, ForgedCertificatesAndAuthoritiesAreExcluded) {
   log.Device(sub, "B-2", true);
   Answer a = log.Get("identity-pki-level", kIdentity);
   EXPECT_EQ(a.measured->value, cbor::Value(3));
-  EXPECT_TRUE(Says(a.measured->exclusions, "path does not hold: 1"));
-  EXPECT_TRUE(Says(a.measured->exclusions, "site-2"));
+  EXPECT_TRUE(PkiSays(a.measured->exclusions, "path does not hold: 1"));
+  EXPECT_TRUE(PkiSays(a.measured->exclusions, "site-2"));
 }
 
 TEST(IdentityPkiLevel, ACertificateThatIsNotTheEventsKeyIsExcluded) {
@@ -92,15 +92,15 @@ TEST(IdentityPkiLevel, ACertificateThatIsNotTheEventsKeyIsExcluded) {
       .slot = "idevid",
       .unit = "bulb/B-2"});
   EXPECT_TRUE(
-      Says(log.Get("identity-pki-level", kIdentity).measured->exclusions, "does not hold: 1"));
+      PkiSays(log.Get("identity-pki-level", kIdentity).measured->exclusions, "does not hold: 1"));
 }
 
 TEST(IdentityPkiLevel, BeyondTheLimitSignaturesAreSampled) {
   TestLog log;
   Ca root = log.MakeRoot("root", "identity"), sub = log.MakeSub("site-1", "identity", root);
   for (int i = 0; i < 4; ++i) log.Device(sub, "B-" + std::to_string(i));
-  EXPECT_TRUE(
-      Says(log.Get("identity-pki-level", kIdentity, {.check_all = 1}).measured->notes, "sample"));
+  EXPECT_TRUE(PkiSays(log.Get("identity-pki-level", kIdentity, {.check_all = 1}).measured->notes,
+                      "sample"));
 }
 
 TEST(IdentityTimeLimits, IsFromFirstIssueToTheSuccessorsFirst) {
@@ -110,7 +110,7 @@ TEST(IdentityTimeLimits, IsFromFirstIssueToTheSuccessorsFirst) {
   log.Device(one, "B-1");
   Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
   EXPECT_EQ(a.measured->value, cbor::Value("PT0S"));
-  EXPECT_TRUE(Says(a.measured->notes, "still issuing"));
+  EXPECT_TRUE(PkiSays(a.measured->notes, "still issuing"));
   log.At(20 * kDay);
   log.Device(one, "B-2");
   log.At(40 * kDay);
@@ -139,7 +139,7 @@ TEST(IdentityTimeLimits, TheSameKeyCertifiedAgainIsNoSuccessor) {
   log.Device(one, "B-2");
   Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
   EXPECT_EQ(a.measured->value, cbor::Value("P20D"));
-  EXPECT_TRUE(Says(a.measured->notes, "keys seen: 1"));
+  EXPECT_TRUE(PkiSays(a.measured->notes, "keys seen: 1"));
 }
 
 TEST(IdentityNumberPerSubordinate, IsABucketUnlessThePlanTellsExactCounts) {
@@ -236,7 +236,7 @@ TEST(AnchorTrials, AnswerLevelAlgorithmsLockAndPolicy) {
   Answer algorithms = log.Get("pki-algorithms", "anchor:boot");
   EXPECT_EQ(algorithms.measured->value, Set({"ecdsa-p256", "ecdsa-p384"}));
   EXPECT_TRUE(algorithms.differs);  // the plan has P-256 alone
-  EXPECT_TRUE(Says(algorithms.measured->notes, "rsa-2048-pkcs1-sha1"));
+  EXPECT_TRUE(PkiSays(algorithms.measured->notes, "rsa-2048-pkcs1-sha1"));
   Answer policy = log.Get("pki-lock-policy", "anchor:boot");
   EXPECT_EQ(policy.measured->value, Set({"eku"}));
   EXPECT_TRUE(policy.differs);
@@ -266,7 +266,7 @@ TEST(PkiLifespan, IsTheDatesOfTheFile) {
   ASSERT_TRUE(a.measured);
   EXPECT_EQ(*a.measured->value.Find("not-before"), cbor::Value("2020-09-13"));
   EXPECT_EQ(*a.measured->value.Find("not-after"), cbor::Value("2033-05-18"));
-  EXPECT_TRUE(Says(a.measured->notes, "2 anchors, the first ends on 2030-03-17"));
+  EXPECT_TRUE(PkiSays(a.measured->notes, "2 anchors, the first ends on 2030-03-17"));
   log.Add(ledger::AnchorRead{.kind = "first-boot",
                              .facts = cbor::ToValue(anchors::AnchorFacts{.entries = {{}}}),
                              .anchor = "boot"});

@@ -13,8 +13,8 @@ namespace {
 
 using enroll::Caller;
 
-constexpr auto kDay = std::chrono::hours(24);
-constexpr auto kRaLife = kDay * 365;
+constexpr auto kRenewAhead = std::chrono::hours(24);
+constexpr auto kRaLife = std::chrono::hours(24) * 365;
 
 Result<crypto::Certificate> CaCertificate(ledger::LogReader& reader, uint64_t seq) {
   BM_TRY(ledger::Event event, reader.EventAt(seq));
@@ -245,7 +245,8 @@ Result<enroll::Ra> EnrolDesk::RaOf(const std::string& label, bool rsa) {
   auto& key = rsa ? product->rsa_ra : product->ec_ra;
   auto& certificate = rsa ? product->rsa_ra_certificate : product->ec_ra_certificate;
   Time now = s_.clock.Now();
-  if (key && certificate.not_after() > now + kDay) return enroll::Ra{certificate, key->evp()};
+  if (key && certificate.not_after() > now + kRenewAhead)
+    return enroll::Ra{certificate, key->evp()};
   BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
   std::string prefix = fmt::format("ra-{}-{}", rsa ? "rsa" : "ec", product->ca);
   BM_TRY(std::vector<uint64_t> seqs,
@@ -258,7 +259,7 @@ Result<enroll::Ra> EnrolDesk::RaOf(const std::string& label, bool rsa) {
     if (!body.key.starts_with(prefix + "-") || body.chain.empty()) continue;
     ++number;
     BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.chain.front()));
-    if (c.not_after() <= now + kDay) continue;
+    if (c.not_after() <= now + kRenewAhead) continue;
     BM_TRY(SecretBytes pkcs8, s_.keys.Export(body.key));
     BM_TRY(key, crypto::SoftwareSigner::FromPkcs8(pkcs8));
     certificate = c;

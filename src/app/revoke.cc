@@ -11,8 +11,8 @@
 namespace birthmark::app {
 namespace {
 
-constexpr uint64_t kPage = 10'000;
-constexpr size_t kBatch = 1000;
+constexpr uint64_t kRowsAtOnce = 10'000;
+constexpr size_t kOneCommit = 1000;
 
 Result<Bytes> SerialOf(const std::string& typed) {
   if (auto hex = FromHex(typed); hex && !hex->empty()) return *hex;
@@ -71,11 +71,11 @@ class Revoker {
     if (!o_.unit.empty()) {
       BM_TRY(filter.unit, ResolveUnit(registry_, o_.unit));
     }
-    ledger::Page page{.limit = kPage};
+    ledger::Page page{.limit = kRowsAtOnce};
     for (;;) {
       BM_TRY(std::vector<ledger::IdentityRow> rows, registry_.Identities(filter, page));
       for (const ledger::IdentityRow& row : rows) Add(row);
-      if (rows.size() < kPage) return {};
+      if (rows.size() < kRowsAtOnce) return {};
       page.after_seq = rows.back().seq;
     }
   }
@@ -101,9 +101,9 @@ class Revoker {
     std::string reason = o_.as == RevokeAs::kRevoke ? o_.reason
                          : o_.as == RevokeAs::kHold ? "certificateHold"
                                                     : "removeFromCRL";
-    for (size_t at = 0; at < out_.rows.size(); at += kBatch) {
+    for (size_t at = 0; at < out_.rows.size(); at += kOneCommit) {
       ledger::Submission all;
-      for (size_t i = at; i < std::min(at + kBatch, out_.rows.size()); ++i) {
+      for (size_t i = at; i < std::min(at + kOneCommit, out_.rows.size()); ++i) {
         const RevokedRow& row = out_.rows[i];
         ledger::IdentityState body{.slot = row.identity.slot,
                                    .unit = row.identity.unit,

@@ -17,7 +17,7 @@ namespace birthmark::app {
 namespace {
 
 constexpr size_t kMaxWaiting = 64;
-constexpr auto kDay = std::chrono::hours(24);
+constexpr auto kOneDay = std::chrono::hours(24);
 
 int HttpStatus(const Error& e) {
   if (e.code == "station.not-authorised" || e.code == "import.other-station") return 403;
@@ -188,7 +188,7 @@ Result<crypto::Certificate> StationService::IssueCredential(
          pki::Name::Make({{"O", manufacturer}, {"OU", role}, {"CN", pseudonym}}));
   const pki::Profile& profile = kind == "station" ? pki::StationProfile() : pki::PersonProfile();
   return pki::Issue(issuer, profile, s_.marks, stamp,
-                    {.subject = subject, .key = key, .not_after = stamp.at + kDay * days});
+                    {.subject = subject, .key = key, .not_after = stamp.at + kOneDay * days});
 }
 
 Result<Bytes> StationService::Join(const enroll::HttpRequest& request) {

@@ -11,7 +11,7 @@
 namespace birthmark::cli {
 namespace {
 
-std::string Usage(const Command& c) {
+std::string SynopsisOf(const Command& c) {
   std::string out = c.verb.empty() ? c.noun : c.noun + " " + c.verb;
   for (const Argument& a : c.arguments) {
     std::string word = a.repeated ? a.name + "…" : a.name;
@@ -63,7 +63,7 @@ std::string ManPage() {
       ".SH SYNOPSIS\n.B birthmark\n.I NOUN\n[\\fIVERB\\fR] \\fIWS\\fR [\\fIOBJECT\\fR…]\n.SH "
       "COMMANDS\n";
   for (const Command& c : Commands()) {
-    out += fmt::format(".SS {}\n{}.\n", Roff(Usage(c)), Roff(c.summary));
+    out += fmt::format(".SS {}\n{}.\n", Roff(SynopsisOf(c)), Roff(c.summary));
     for (const Argument& a : c.arguments)
       out += fmt::format(".TP\n.I {}\n{}\n", Roff(a.name), Roff(a.help));
     for (const Option& o : OptionsOf(c)) {

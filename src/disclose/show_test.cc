@@ -18,7 +18,9 @@ using test::Sample;
 
 constexpr std::string_view kMarks = "REHEARSAL: devices are emulated, keys are rehearsal keys";
 
-OpenedDisclosure Opened(Disclosure d) { return {std::move(d), "a.birthmark", "CN=signer", true}; }
+OpenedDisclosure ShownOpened(Disclosure d) {
+  return {std::move(d), "a.birthmark", "CN=signer", true};
+}
 
 // Bulb is another maker's product: other words, other anchors, a question fewer.
 Disclosure Bulb() {
@@ -40,15 +42,15 @@ void ExpectNarrow(const std::string& text) {
 }
 
 TEST(Show, BeginsWithTheMarks) {
-  EXPECT_TRUE(ShowText(Opened(Sample())).starts_with(kMarks));
+  EXPECT_TRUE(ShowText(ShownOpened(Sample())).starts_with(kMarks));
   Disclosure production = Sample();
   production.rehearsal = false;
   production.marks.clear();
-  EXPECT_EQ(ShowText(Opened(production)).find("REHEARSAL"), std::string::npos);
+  EXPECT_EQ(ShowText(ShownOpened(production)).find("REHEARSAL"), std::string::npos);
 }
 
 TEST(Show, SaysEveryAnswerAndHowItIsKnown) {
-  const std::string text = ShowText(Opened(Sample()));
+  const std::string text = ShowText(ShownOpened(Sample()));
   for (const char* part : {"measured 1 ≠ declared 0", "withheld (customer contract)",
                            "not applicable (root is not split)", "not answered", "Ridgeback S1",
                            "level 3", "Anchor update", "avocado: device-generated"}) {
@@ -57,7 +59,7 @@ TEST(Show, SaysEveryAnswerAndHowItIsKnown) {
   ExpectNarrow(text);
 }
 
-TEST(Show, AnEmptyDisclosureIsShownToo) { ExpectNarrow(ShowText(Opened(Disclosure()))); }
+TEST(Show, AnEmptyDisclosureIsShownToo) { ExpectNarrow(ShowText(ShownOpened(Disclosure()))); }
 
 TEST(Show, HostileTextCannotReachTheTerminal) {
   Disclosure d = Sample();
@@ -71,7 +73,7 @@ TEST(Show, HostileTextCannotReachTheTerminal) {
   d.answers[0].measured->basis = evil;
   d.answers[3].why = evil;
   d.answers[4].state = evil;
-  const std::vector<OpenedDisclosure> all = {Opened(d), Opened(Sample())};
+  const std::vector<OpenedDisclosure> all = {ShownOpened(d), ShownOpened(Sample())};
   for (const std::string& text : {ShowText(all[0]), CompareText(all).value()}) {
     EXPECT_EQ(text.find_first_of("\x1b\x07\r"), std::string::npos);
     EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);
@@ -110,7 +112,7 @@ TEST(VerifyJson, TellsIntactAndBroken) {
 }
 
 TEST(Compare, KeepsTheReadersOrderAndTheDraftsRows) {
-  const std::vector<OpenedDisclosure> all = {Opened(Bulb()), Opened(Sample())};
+  const std::vector<OpenedDisclosure> all = {ShownOpened(Bulb()), ShownOpened(Sample())};
   const Comparison c = Compare(all);
   ASSERT_GE(c.rows.size(), 3u);
   EXPECT_EQ(c.rows[0].question, "initial-enclave-location");
@@ -125,7 +127,7 @@ TEST(Compare, KeepsTheReadersOrderAndTheDraftsRows) {
 }
 
 TEST(Compare, AlignsAnchorsByKindWithGaps) {
-  const std::vector<OpenedDisclosure> all = {Opened(Bulb()), Opened(Sample())};
+  const std::vector<OpenedDisclosure> all = {ShownOpened(Bulb()), ShownOpened(Sample())};
   const Comparison c = Compare(all);
   ASSERT_EQ(c.anchors.size(), 4u);
   EXPECT_EQ(c.anchors[0].kind, "first-boot");
@@ -140,7 +142,7 @@ TEST(Compare, AlignsAnchorsByKindWithGaps) {
 TEST(Compare, TextIsNarrowMarkedAndHasNoTotals) {
   std::vector<OpenedDisclosure> all;
   for (size_t n = 1; n <= kMaxCompared; ++n) {
-    all.push_back(Opened(n % 2 == 1 ? Sample() : Bulb()));
+    all.push_back(ShownOpened(n % 2 == 1 ? Sample() : Bulb()));
     const std::string text = CompareText(all).value();
     EXPECT_TRUE(text.starts_with(kMarks));
     EXPECT_NE(text.find("m 1 ≠ d 0"), std::string::npos);
@@ -153,12 +155,12 @@ TEST(Compare, TextIsNarrowMarkedAndHasNoTotals) {
 
 TEST(Compare, RefusesNoneAndMoreThanFour) {
   EXPECT_EQ(CompareText({}).error().code, "compare.count");
-  const std::vector<OpenedDisclosure> five(5, Opened(Sample()));
+  const std::vector<OpenedDisclosure> five(5, ShownOpened(Sample()));
   EXPECT_EQ(CompareText(five).error().code, "compare.count");
 }
 
 TEST(CompareJson, HasACellForEveryProduct) {
-  const std::vector<OpenedDisclosure> all = {Opened(Bulb()), Opened(Sample())};
+  const std::vector<OpenedDisclosure> all = {ShownOpened(Bulb()), ShownOpened(Sample())};
   const json j = json::parse(CompareJson(all));
   EXPECT_EQ(j["products"].size(), 2u);
   EXPECT_EQ(j["products"][0]["marks"].size(), 2u);

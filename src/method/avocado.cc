@@ -10,7 +10,7 @@
 namespace birthmark::method {
 namespace {
 
-constexpr std::string_view kName = "avocado";
+constexpr std::string_view kAvocado = "avocado";
 
 // CheckRequest believes nothing in the request but its key, and that only when the device has
 // signed both the request and this station's challenge with it.
@@ -73,9 +73,9 @@ Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const 
   }
   BM_TRY(link::CsrAnswer answer, device.Csr(job.slot, job.subject, challenge));
   BM_TRY(crypto::PublicKey key, CheckRequest(answer, challenge, slot, job));
-  BM_TRY(
-      Certified certified,
-      desk.Issue({.job = job, .key = key, .method = std::string(kName), .proof = "csr-signature"}));
+  BM_TRY(Certified certified,
+         desk.Issue(
+             {.job = job, .key = key, .method = std::string(kAvocado), .proof = "csr-signature"}));
   BM_TRY(link::SlotInfo stored, device.PutCertificate(job.slot, certified.chain));
   BM_TRY(std::vector<Bytes> back, device.GetCertificate(job.slot));
   if (!stored.certificate || back != certified.chain) {

@@ -7,7 +7,7 @@
 namespace birthmark::method {
 namespace {
 
-constexpr std::string_view kName = "bamboo";
+constexpr std::string_view kBamboo = "bamboo";
 
 }  // namespace
 
@@ -63,7 +63,7 @@ Result<BambooKey> BambooKey::Make(Desk& desk, const Job& job, const std::string&
   k.spki_ = signer->public_key().spki_digest();
   auto certified = desk.Issue({.job = job,
                                .key = signer->public_key(),
-                               .method = std::string(kName),
+                               .method = std::string(kBamboo),
                                .proof = "made-by-us"});
   if (!certified && ahead && certified.error().code.starts_with("desk.")) {
     return Refused("bamboo.pool-lost",

@@ -32,7 +32,7 @@ struct Files {
   }
 };
 
-std::string Purpose(const Profile& p) {
+std::string PurposeOption(const Profile& p) {
   if (p.id == "tls-server") return " -purpose sslserver";
   if (p.id == "person" || p.id == "station") return " -purpose sslclient";
   return "";
@@ -55,7 +55,7 @@ TEST(Tools, OpensslVerifiesEveryProfileStrictly) {
       for (const Profile* p : AllProfiles()) {
         if (p->ca) continue;
         const auto leaf = f.Put("leaf.pem", pki.Leaf(*p, ContentsFor(*p))->ToPem());
-        const auto r = RunTool(verify + Purpose(*p) + " -untrusted " + sub + " " + leaf);
+        const auto r = RunTool(verify + PurposeOption(*p) + " -untrusted " + sub + " " + leaf);
         EXPECT_EQ(r.exit, 0) << p->id << " " << crypto::ToText(a) << "\n" << r.output;
         if (p == &IDevIdProfile()) {
           EXPECT_NE(RunTool(verify + " " + leaf).exit, 0);  // without the subordinate

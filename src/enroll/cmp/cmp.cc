@@ -76,7 +76,7 @@ bool IsCmpType(std::string_view type) {
   });
 }
 
-HttpResponse Status(int status) {
+HttpResponse Bare(int status) {
   HttpResponse r;
   r.status = status;
   return r;
@@ -96,15 +96,15 @@ size_t Cmp::open() const { return core_->transactions.open(); }
 
 void Cmp::Handle(HttpRequest request, Reply reply) {
   const auto target = TargetOf(request.path);
-  if (!target) return reply(Status(404));
+  if (!target) return reply(Bare(404));
   // RFC 9811 section 3.1.
   if (request.method != "POST") {
-    HttpResponse r = Status(405);
+    HttpResponse r = Bare(405);
     r.headers.emplace_back("Allow", "POST");
     return reply(std::move(r));
   }
-  if (!IsCmpType(request.content_type)) return reply(Status(415));
-  if (request.body.size() > kMaxMessage) return reply(Status(413));
+  if (!IsCmpType(request.content_type)) return reply(Bare(415));
+  if (request.body.size() > kMaxMessage) return reply(Bare(413));
   std::make_shared<Exchange>(core_, std::move(request.body), target->product, request.peer.address,
                              std::move(reply))
       ->Run(Accepts, target->operation);

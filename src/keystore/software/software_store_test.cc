@@ -11,17 +11,19 @@
 namespace birthmark::keystore {
 namespace {
 
-SecretBytes Pass(std::string_view s) { return SecretBytes::Take(ToBytes(s)); }
+SecretBytes Secret(std::string_view s) { return SecretBytes::Take(ToBytes(s)); }
 
 class SoftwareUnderTest : public StoreUnderTest {
  public:
   KeyStore& store() override { return *store_; }
-  void Reopen() override { store_ = SoftwareKeyStore::Unlock(dir_ / "keys", Pass("pass")).value(); }
+  void Reopen() override {
+    store_ = SoftwareKeyStore::Unlock(dir_ / "keys", Secret("pass")).value();
+  }
 
  private:
   test::TempDir dir_;
   std::unique_ptr<SoftwareKeyStore> store_ =
-      SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
+      SoftwareKeyStore::Init(dir_ / "keys", Secret("pass")).value();
 };
 
 INSTANTIATE_TEST_SUITE_P(Software, KeyStoreContract,
@@ -36,7 +38,7 @@ class SoftwareStoreTest : public testing::Test {
   fs::path File(std::string_view name) const { return dir_ / "keys" / name; }
   Bytes Contents(std::string_view name) const { return ReadFile(File(name), 1 << 20).value(); }
   static std::string UnlockCode(const fs::path& folder, std::string_view pass) {
-    auto s = SoftwareKeyStore::Unlock(folder, Pass(pass));
+    auto s = SoftwareKeyStore::Unlock(folder, Secret(pass));
     return s ? "accepted" : s.error().code;
   }
   static std::string OpenCode(SoftwareKeyStore& s, std::string_view id) {
@@ -45,7 +47,7 @@ class SoftwareStoreTest : public testing::Test {
   }
   test::TempDir dir_;
   std::unique_ptr<SoftwareKeyStore> store_ =
-      SoftwareKeyStore::Init(dir_ / "keys", Pass("pass")).value();
+      SoftwareKeyStore::Init(dir_ / "keys", Secret("pass")).value();
 };
 
 TEST_F(SoftwareStoreTest, WrongPassphraseIsToldFromDamage) {
@@ -109,7 +111,7 @@ TEST_F(SoftwareStoreTest, KeyFilesCannotBeExchanged) {
   ASSERT_TRUE(store_->Create("b", crypto::Algorithm::kEcdsaP256));
   fs::rename(File("a.key"), File("b.key"));
   EXPECT_EQ(OpenCode(*store_, "b"), "keystore.corrupt");
-  auto other = SoftwareKeyStore::Init(dir_ / "other", Pass("pass")).value();
+  auto other = SoftwareKeyStore::Init(dir_ / "other", Secret("pass")).value();
   ASSERT_TRUE(other->Create("c", crypto::Algorithm::kEcdsaP256));
   fs::copy(dir_ / "other" / "c.key", File("c.key"));
   EXPECT_EQ(OpenCode(*store_, "c"), "keystore.corrupt");
@@ -152,7 +154,7 @@ TEST_F(SoftwareStoreTest, DamagedKeyCanStillBeDestroyed) {
 
 TEST_F(SoftwareStoreTest, InitNeverReplacesAStore) {
   Bytes before = Contents("store.sealed");
-  EXPECT_EQ(SoftwareKeyStore::Init(dir_ / "keys", Pass("other")).error().code, "keystore.exists");
+  EXPECT_EQ(SoftwareKeyStore::Init(dir_ / "keys", Secret("other")).error().code, "keystore.exists");
   EXPECT_EQ(Contents("store.sealed"), before);
 }
 
