@@ -129,6 +129,7 @@ Result<StationCheck> CheckStation(const fs::path& folder, const Dial& dial, cons
   StationCheck out;
   CheckLink(file, dial, clock, out);
   out.probe = CheckProbe(file.link);
+  if (out.probe == kOk && !file.port.empty()) out.probe = CheckProbe(file.port);
   CheckDisk(folder, out);
   BM_TRY(auto log, ledger::LogWriter::Open(Layout(folder).ledger(), clock));
   ledger::EventContext context{

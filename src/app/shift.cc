@@ -6,9 +6,11 @@
 
 #include "app/pool.h"
 #include "app/release.h"
+#include "app/station_file.h"
 #include "cbor/cose.h"
 #include "ledger/events.h"
 #include "ledger/sqlite/account.h"
+#include "line/arrival.h"
 
 namespace birthmark::app {
 namespace {
@@ -77,6 +79,25 @@ class Shift {
   const Clock& clock_;
 };
 
+// LinksOf are the real links of a shift; nothing: its devices are emulated.
+Result<std::optional<line::Links>> LinksOf(const ShiftOptions& options) {
+  std::string link = options.link, port = options.port;
+  if (link.empty() && IsStation(options.workspace)) {
+    BM_TRY(StationFile file, ReadStationFile(options.workspace));
+    link = file.link;
+    if (port.empty()) port = file.port;
+  }
+  if (link.empty() || link.starts_with("emulator:")) {
+    if (!port.empty() || options.scan) {
+      return Usage("shift.link", "a port and a scanner are for real links",
+                   "say --link, or give the station one in station.toml");
+    }
+    return std::nullopt;
+  }
+  BM_TRY(line::Links links, line::ReadLinks(link, port));
+  return links;
+}
+
 }  // namespace
 
 Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
@@ -84,9 +105,13 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
   BM_TRY(auto f, Factory::Open(options.workspace, keys, false, options.product, options.as, clock));
   const plan::Plan& plan = f->adopted.plan;
   if (!plan.board) {
-    return Refused("shift.link",
-                   "the plan names no emulated board, and real links wait for a connection",
-                   "add [device] board = \"bmc\" to rehearse with emulated devices");
+    return Refused("shift.link", "the plan does not say which board is on the fixture",
+                   "add [device] board = \"bmc\" to the plan");
+  }
+  BM_TRY(std::optional<line::Links> links, LinksOf(options));
+  if (links && !options.faults.empty()) {
+    return Refused("shift.fault", "faults on purpose are for emulated devices",
+                   "leave --fault out, or the real link");
   }
   if (!options.faults.empty() && !f->genesis.rehearsal) {
     return Refused("shift.fault", "only a rehearsal has faults on purpose",
@@ -109,6 +134,7 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
   std::string board(plan::ToText(*plan.board));
   bool firmware_runs =
       std::ranges::any_of(plan.stations, [](const plan::Station& s) { return s.link == "qemu"; });
+  line::Arrivals* arrivals = nullptr;
   line::LineRun run({.log = *f->log,
                      .log_dir = f->layout.ledger(),
                      .plan = plan,
@@ -118,6 +144,7 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                      .rng = f->rng,
                      .place =
                          [&](const std::string& serial) {
+                           if (arrivals != nullptr) return arrivals->Place();
                            fs::path state = f->layout.devices() / serial;
                            return firmware_runs ? line::Fixture::PlaceFirmware(state)
                                                 : line::Fixture::PlaceEmulated(
@@ -128,7 +155,18 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                      .context = f->context,
                      .faults = &faults,
                      .labels = f->layout.labels(),
-                     .pool = pool.get()});
+                     .pool = pool.get(),
+                     .patient = links.has_value()});
+  std::optional<line::Arrivals> coming;
+  if (links) {
+    coming.emplace(line::ArrivalServices{.run = run,
+                                         .plan = plan,
+                                         .links = *links,
+                                         .scan = options.scan,
+                                         .stop = options.stop,
+                                         .tell = options.note ? options.note : [](const auto&) {}});
+    arrivals = &*coming;
+  }
   ShiftResult result;
   BM_TRY(std::vector<std::string> waiting, run.Unfinished());
   result.begun_before = waiting.size();
@@ -138,12 +176,24 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
       break;
     }
     std::string serial;
-    if (i < waiting.size()) {
+    if (arrivals != nullptr) {
+      BM_TRY(std::optional<std::string> next, arrivals->Next());
+      if (!next) {
+        result.stopped = true;
+        break;
+      }
+      serial = std::move(*next);
+    } else if (i < waiting.size()) {
       serial = waiting[i];
     } else {
       BM_TRY(serial, run.NextSerial());
     }
     BM_TRY(line::UnitResult unit, run.RunUnit(serial));
+    if (unit.lamp == line::UnitResult::Lamp::kRetry) {  // a real device comes back, or another does
+      arrivals->Again();
+      --i;
+      continue;
+    }
     ++(unit.lamp == line::UnitResult::Lamp::kGood ? result.good : result.scrapped);
   }
   BM_CHECK(shift.SignOff());

@@ -16,6 +16,11 @@ struct ShiftOptions {
   std::string as;       // empty: the local credential
   uint64_t units = 1;
   std::vector<line::Fault> faults;  // a rehearsal's
+  // The device's console and port where they are real; empty: as the station's file says, and
+  // emulated in a folder that is no station's.
+  std::string link, port;
+  std::function<std::optional<std::string>()> scan;  // a scanner's next number; see line::Arrivals
+  std::function<void(const std::string&)> note;      // what the people at the station should do
   std::function<void(const line::UnitResult&)> tell;
   std::function<bool()> stop;  // asked between units: Ctrl-C
 };
@@ -27,8 +32,9 @@ struct ShiftResult {
   bool stopped = false;
 };
 
-// RunShift. Errors: shift.no-person (nobody is enrolled), shift.link (a plan without an emulated
-// board: real links wait for a connection), those of the line, the ledger and the key stores.
+// RunShift. With a real link it takes one device after the other as they come. Errors:
+// shift.no-person (nobody is enrolled), shift.link (the plan names no board, or a rehearsal's
+// faults are asked of a real device), those of the line, the ledger and the key stores.
 Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                              const Clock& clock);
 

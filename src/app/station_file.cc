@@ -61,8 +61,11 @@ pin = "{}"
 #   "serial:/dev/ttyUSB0"          a serial console
 #   "openocd:127.0.0.1:6666"       OpenOCD's Tcl port
 link = {}
+# A programmer's port beside a serial console:
+{}port = {}
 )",
-      Quoted(f.station), Quoted(f.server), ToHex(f.pin), Quoted(f.link));
+      Quoted(f.station), Quoted(f.server), ToHex(f.pin), Quoted(f.link), f.port.empty() ? "# " : "",
+      Quoted(f.port.empty() ? "openocd:127.0.0.1:6666" : f.port));
 }
 
 Result<StationFile> ParseStationFile(std::string_view text) {
@@ -90,6 +93,7 @@ Result<StationFile> ParseStationFile(std::string_view text) {
   if (const plan::Node* device = root->Find("device")) {
     if (device->kind != plan::Node::Kind::kTable) return Bad(device->line, "[device] is a table");
     BM_CHECK(Text(*device, "link", false, f.link));
+    BM_CHECK(Text(*device, "port", false, f.port));
   }
   return f;
 }

@@ -17,7 +17,8 @@ struct StationFile {
   std::string station;
   std::string server;              // "https://factory.acme.example:8443"
   Digest pin{};                    // SHA-256 of a certificate in the server's chain
-  std::string link = "emulator:";  // the device's port as a URI
+  std::string link = "emulator:";  // the device's console as a URI
+  std::string port;                // its programmer's port, where that is another: "openocd:…"
 };
 
 // StationFileOf is the path in a station's folder.

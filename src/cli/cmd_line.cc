@@ -2,6 +2,8 @@
 // line run.
 #include <fmt/format.h>
 
+#include <cstdio>
+
 #include "app/shift.h"
 #include "base/progress.h"
 #include "cli/handlers.h"
@@ -22,6 +24,16 @@ std::string_view LampWord(line::UnitResult::Lamp lamp) {
       return "SCRAP";
   }
   return "";
+}
+
+// ScanLine is what a scanner types: a serial number and a line feed. Nothing at the end.
+std::optional<std::string> ScanLine() {
+  std::string line;
+  for (int c; (c = std::getchar()) != '\n';) {
+    if (c == EOF) return std::nullopt;
+    if (c != '\r' && line.size() < 256) line += static_cast<char>(c);
+  }
+  return line;
 }
 
 }  // namespace
@@ -48,6 +60,14 @@ Result<int> LineRun(const Invocation& in) {
       .as = in.Get("--as"),
       .units = units,
       .faults = std::move(faults),
+      .link = in.Get("--link"),
+      .port = in.Get("--port"),
+      .scan = in.Has("--scan") ? ScanLine : std::function<std::optional<std::string>()>(),
+      .note =
+          [&](const std::string& what) {
+            progress.Clear();
+            Note(what);
+          },
       .tell =
           [&](const line::UnitResult& u) {
             progress.Clear();

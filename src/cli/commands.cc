@@ -308,6 +308,9 @@ std::vector<Command> MakeCommands() {
        {kWorkspace},
        {kProduct,
         {"--units", "N", "how many units (unfinished ones first)", true},
+        {"--link", "URI", "the device's console: serial:PATH, unix:PATH, openocd:HOST:PORT"},
+        {"--port", "URI", "its programmer's port beside a serial console: openocd:HOST:PORT"},
+        {"--scan", "", "read the units' serial numbers from a scanner on standard input"},
         {"--fault", "F,…",
          "in a rehearsal: station|device|link:before|after:STEP, unit:before:STEP, "
          "device:write:N, link:cut-frame|drop-frame:N"}},

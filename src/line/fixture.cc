@@ -50,7 +50,8 @@ Result<Fixture> Fixture::PlaceFirmware(const fs::path& state) {
   return fixture;
 }
 
-Result<Fixture> Fixture::PlaceLinked(const std::string& board_name, const link::Uri& uri) {
+Result<Fixture> Fixture::PlaceLinked(const std::string& board_name, const link::Uri& uri,
+                                     const std::optional<link::Uri>& port) {
   BM_TRY(link::Board board, BoardOf(board_name));
   Fixture fixture(std::move(board));
   switch (uri.scheme) {
@@ -67,6 +68,7 @@ Result<Fixture> Fixture::PlaceLinked(const std::string& board_name, const link::
       fixture.way_ = Way::kOpenOcd;
   }
   fixture.uri_ = uri;
+  fixture.port_uri_ = port;
   return fixture;
 }
 
@@ -76,6 +78,7 @@ Fixture::Fixture(Fixture&& o) noexcept
       device_(std::move(o.device_)),
       machine_(std::move(o.machine_)),
       uri_(std::move(o.uri_)),
+      port_uri_(std::move(o.port_uri_)),
       run_(std::move(o.run_)),
       probe_(std::move(o.probe_)),
       console_(std::move(o.console_)),
@@ -109,8 +112,9 @@ void Fixture::Reach(std::string_view scheme) {
 
 Result<std::shared_ptr<link::OpenOcd>> Fixture::Probe() {
   if (!probe_) {
-    BM_TRY(link::OpenOcd probe, uri_ ? link::OpenOcd::Connect(uri_->target, uri_->port)
-                                     : link::OpenOcd::Start({.socket = device_->jtag()}));
+    const std::optional<link::Uri>& there = port_uri_ ? port_uri_ : uri_;
+    BM_TRY(link::OpenOcd probe, there ? link::OpenOcd::Connect(there->target, there->port)
+                                      : link::OpenOcd::Start({.socket = device_->jtag()}));
     probe_ = std::make_shared<link::OpenOcd>(std::move(probe));
   }
   return probe_;
@@ -152,7 +156,7 @@ Result<link::DeviceConsole*> Fixture::Console() {
 
 Result<link::Programmer*> Fixture::Port() {
   console_.reset();
-  if (way_ == Way::kOpenOcd) {
+  if (way_ == Way::kOpenOcd || port_uri_) {
     BM_TRY(auto probe, Probe());
     Note("port through the TAP by " + probe->version());
     if (!port_) {
@@ -164,7 +168,7 @@ Result<link::Programmer*> Fixture::Port() {
     if (!port_) port_.emplace(machine_->ClipOn());
   } else if (!device_) {
     return Refused("fixture.no-port", link::ToText(*uri_) + " has no programmer's port",
-                   "give the station of this step an openocd: link");
+                   "give the station a port = \"openocd:HOST:PORT\" in station.toml, or --port");
   } else if (!port_) {
     BM_TRY(link::Programmer port, link::Programmer::Connect(device_->programmer()));
     port_.emplace(std::move(port));

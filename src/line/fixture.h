@@ -26,9 +26,11 @@ class Fixture {
   // PlaceFirmware switches on a device whose firmware runs on an emulated machine, with its state
   // in `state`: a UART, no port, and a clip on the flash chip in the place of one (qemu_device.h).
   static Result<Fixture> PlaceFirmware(const fs::path& state);
-  // PlaceLinked takes a device that is there already, behind a serial:, unix: or openocd: link.
+  // PlaceLinked takes a device that is there already, behind a serial:, unix: or openocd: link, and
+  // its programmer's port behind an openocd: link of its own, where the console is another.
   // Errors: fixture.link.
-  static Result<Fixture> PlaceLinked(const std::string& board, const link::Uri& uri);
+  static Result<Fixture> PlaceLinked(const std::string& board, const link::Uri& uri,
+                                     const std::optional<link::Uri>& port = std::nullopt);
   Fixture(Fixture&& o) noexcept;
   Fixture& operator=(Fixture&&) = delete;
   ~Fixture();
@@ -70,7 +72,8 @@ class Fixture {
   Way way_ = Way::kEmulator;
   std::optional<link::Emulator> device_;
   std::optional<QemuDevice> machine_;
-  std::optional<link::Uri> uri_;  // of a device that was there already
+  std::optional<link::Uri> uri_;       // of a device that was there already
+  std::optional<link::Uri> port_uri_;  // of its port, when that is not the console's link
   fs::path run_;
   std::shared_ptr<link::OpenOcd> probe_;
   std::optional<link::DeviceConsole> console_;

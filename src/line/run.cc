@@ -317,6 +317,10 @@ Result<UnitResult> LineRun::RunUnit(const std::string& serial) {
         s_.tell(r);
         continue;
       }
+      if (r.lamp == UnitResult::Lamp::kRetry && s_.patient) {
+        s_.tell(r);
+        return r;
+      }
       r.lamp = UnitResult::Lamp::kScrap;
       BM_TRY(ledger::Submission end,
              ScrapUnit(s_.log.registry(), s_.context, s_.clock, unit, r.why));

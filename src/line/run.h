@@ -43,6 +43,7 @@ struct RunServices {
   Faults* faults = nullptr;  // of a rehearsal that wants some
   fs::path labels;           // where labels are printed and scanned; empty: none are
   Pool* pool = nullptr;      // of the plan's bamboo slot; units then take its serial numbers
+  bool patient = false;  // a unit whose link fails again and again stays unfinished: it comes back
 };
 
 class LineRun {
@@ -55,7 +56,8 @@ class LineRun {
   // NextSerial is the pool's oldest number while it has one, else the next free one of the plan's
   // pattern. Errors: those of SerialNumbers::Next.
   Result<std::string> NextSerial();
-  // RunUnit brings one unit to its end. Errors are the line's own (ledger, disk, line.held: an
+  // RunUnit brings one unit to its end, or, on a patient line, to a RETRY that is left to the next
+  // run. Errors are the line's own (ledger, disk, line.held: an
   // identity of the unit is on hold); trouble with the unit ends in a lamp.
   Result<UnitResult> RunUnit(const std::string& serial);
 

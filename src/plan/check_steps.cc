@@ -232,6 +232,22 @@ void CheckTravel(const Plan& plan, Order& o) {
   }
 }
 
+// CheckMailbox: behind a closed port there is no JTAG mailbox.
+void CheckMailbox(const Plan& plan, const Order& o, Findings& out) {
+  const int closed = o.At(StepKind::kPortLock);
+  if (closed < 0) return;
+  for (size_t i = static_cast<size_t>(closed) + 1; i < plan.steps.size(); ++i) {
+    const Step& s = plan.steps[i];
+    const Station* station = plan.FindStation(s.station);
+    if (station == nullptr || station->link != "openocd" || s.kind == StepKind::kShip) continue;
+    out.Warn("plan.link-closed",
+             fmt::format("step {} ({}): station \"{}\" speaks through the JTAG mailbox, which goes "
+                         "with the port's lock",
+                         i + 1, Name(s.kind), s.station),
+             "give the stations after port-lock a serial link, or lock the port later", s.line);
+  }
+}
+
 }  // namespace
 
 void CheckSteps(const Plan& plan, Findings& out) {
@@ -247,6 +263,7 @@ void CheckSteps(const Plan& plan, Findings& out) {
   CheckBarriers(plan, o, out);
   CheckRepeats(plan, o);
   CheckTravel(plan, o);
+  CheckMailbox(plan, o, out);
 }
 
 }  // namespace birthmark::plan
