@@ -114,7 +114,9 @@ static bm_status csr(bm_device* d, bm_span args, bm_cbor_writer* out) {
     return bm_fail(d, BM_E_BAD_REQUEST,
                    "csr needs \"subject\" and a \"challenge\" of 64 bytes at most");
   }
-  bm_status status = bm_identity_csr(d, (unsigned)slot, subject, &der);
+  bm_span nonce;
+  if (!bm_cbor_find_bytes(args, "nonce", &nonce)) nonce = bm_span_none();
+  bm_status status = bm_identity_csr(d, (unsigned)slot, subject, nonce, &der);
   if (status != BM_OK) return status;
   uint8_t message[sizeof kPrefix - 1 + 1 + 64 + 32];
   uint8_t digest[32];
@@ -128,7 +130,7 @@ static bm_status csr(bm_device* d, bm_span args, bm_cbor_writer* out) {
   bm_sha256(bm_span_of(message, n + 32), digest);
   bm_identity id;
   bm_identity_load(d, (unsigned)slot, &id);
-  bool good = bm_sign_es256(d, id.key, digest, proof);
+  bool good = bm_identity_sign(d, &id, digest, proof);
   bm_wipe(&id, sizeof id);
   if (!good) return bm_fail(d, BM_E_HARDWARE, "the proof could not be signed");
   bm_cbor_entry_bytes(out, "csr", der);
@@ -156,6 +158,9 @@ static bm_status get_certificate(bm_device* d, bm_span args, bm_cbor_writer* out
   bm_identity id;
   bm_identity_load(d, (unsigned)slot, &id);
   bm_wipe(id.key, sizeof id.key);
+  bool from_element = false;
+  bm_cbor_find_bool(args, "element", &from_element);
+  if (from_element) return bm_element_get_leaf(d, &id, out);
   if (!id.certificate) {
     return bm_fail(d, BM_E_NOT_FOUND,
                    id.mismatch ? "the certificate is not for this slot's key" : "no certificate");
@@ -247,7 +252,12 @@ static bm_status report(bm_device* d, bm_span args, bm_cbor_writer* out) {
   if (!bm_cbor_find_bytes(args, "nonce", &nonce) || nonce.n < 8 || nonce.n > 64) {
     return bm_fail(d, BM_E_BAD_REQUEST, "\"nonce\" must have 8 to 64 bytes");
   }
-  return bm_write_report(d, nonce, out);
+  bm_span name;
+  int slot = 0;
+  if (bm_cbor_find_string(args, "slot", &name) && (slot = slot_argument(d, args)) < 0) {
+    return BM_E_BAD_REQUEST;
+  }
+  return bm_write_report(d, (unsigned)slot, nonce, out);
 }
 
 // trial asks the verifier what it thinks of an object under an anchor as it stands in the device,
@@ -322,6 +332,19 @@ static const struct {
     {BM_CMD_RESET, 0, reset},
     {BM_CMD_REPORT, 0, report},
     {BM_CMD_TRIAL, kFirmware, trial},
+    {BM_CMD_ELEMENT_INFO, kFirmware, bm_cmd_element_info},
+    {BM_CMD_ELEMENT_MAKE, kFirmware | kUnsealed | kFactory, bm_cmd_element_make},
+    {BM_CMD_ELEMENT_ATTEST, kFirmware | kUnsealed, bm_cmd_element_attest},
+    {BM_CMD_ELEMENT_ACTIVATE, kFirmware | kUnsealed, bm_cmd_element_activate},
+    {BM_CMD_ELEMENT_FACTS, kFirmware, bm_cmd_element_facts},
+    {BM_CMD_CHIP, kFirmware, bm_cmd_chip},
+    {BM_CMD_CHIP_ACTIVATE, kFirmware, bm_cmd_chip_activate},
+    {BM_CMD_CHIP_PROOF, kFirmware | kUnsealed, bm_cmd_chip_proof},
+    {BM_CMD_SEED_FACTS, kFirmware, bm_cmd_seed_facts},
+    {BM_CMD_DERIVE, kFirmware | kUnsealed | kFactory, bm_cmd_derive},
+    {BM_CMD_PUT_SECRET, kFirmware | kUnsealed | kFactory, bm_cmd_put_secret},
+    {BM_CMD_SECRET_CHECK, kFirmware, bm_cmd_secret_check},
+    {BM_CMD_UPDATE_OPEN, kFirmware, bm_cmd_update_open},
 };
 
 // repeats_seal recognises the station that lost the answer to sealing and asks again.

@@ -24,6 +24,8 @@ enum {
   BM_P256_KEY = 32,
   BM_P256_POINT = 65,
   BM_P256_SPKI = 91,
+  BM_SYMMETRIC_MAX = 32,
+  BM_SALT = 16,
   BM_NO_STAGE = -1,
 };
 
@@ -81,6 +83,16 @@ typedef struct {
     uint8_t key[BM_P256_KEY];
     uint8_t point[BM_P256_POINT];
   } slot[BM_SLOTS];
+  struct {
+    uint8_t size;  // 0: there is none
+    uint8_t value[BM_SYMMETRIC_MAX];
+  } symmetric;
+  struct {
+    uint8_t set;
+    uint8_t iterations[4];
+    uint8_t salt[BM_SALT];
+    uint8_t hash[BM_DIGEST];  // PBKDF2; the password itself is never kept
+  } password;
 } bm_private_state;
 
 typedef enum { BM_PRIVATE_EMPTY, BM_PRIVATE_READY, BM_PRIVATE_DAMAGED } bm_private_health;

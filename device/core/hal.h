@@ -6,8 +6,9 @@
 #pragma once
 
 #include "board.h"
+#include "element.h"
 
-enum { BM_UID_MAX = 16 };
+enum { BM_UID_MAX = 16, BM_SEED_MIN = 32, BM_SEED_MAX = 64 };
 
 typedef struct bm_hal {
   void* ctx;
@@ -46,6 +47,30 @@ typedef struct bm_hal {
   // Returns how many bytes were waiting, at most `capacity`; never blocks.
   size_t (*console_rx)(void* ctx, uint8_t* out, size_t capacity);
   void (*console_tx)(void* ctx, const uint8_t* data, size_t size);
+
+  // A secure element beside the processor that came with its key and certificate from its maker's
+  // factory: what it says of itself, and its two commands. chip_uid is empty where there is none.
+  bm_span chip_uid;
+  bm_span chip_point;  // its public key, an uncompressed P-256 point
+  bm_span chip_chain;  // a CBOR array of DER, its own certificate first; empty: it has none
+  // Opens the element for good. The password is the same for a whole order and stands in the
+  // firmware: it is no secret.
+  bool (*chip_activate)(void* ctx, bm_span password);
+  bool (*chip_active)(void* ctx);
+  // Signs with the key that never leaves the element; fails until it was activated.
+  bool (*chip_sign)(void* ctx, const uint8_t digest[32], uint8_t signature[64]);
+
+  // A seed that the chip's maker put in before the chip was sold. seed_origin says where it is kept
+  // ("fuses", "tpm", "secure-element", "puf"); NULL: there is none. seed_read gives its size.
+  const char* seed_origin;
+  size_t (*seed_read)(void* ctx, uint8_t out[BM_SEED_MAX]);
+  // Entropy that the chip drew once by itself and keeps beside the seed: nobody else can derive its
+  // key then. NULL: the seed alone is what keys come from.
+  bool (*seed_own)(void* ctx, uint8_t out[32]);
+
+  // A secure element behind the processor; NULL: there is none. What it points to outlives the
+  // device.
+  const bm_element* element;
 
   // Asks for a reset; the port calls bm_device_start again.
   void (*reset)(void* ctx);

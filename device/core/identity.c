@@ -89,13 +89,23 @@ static void load_from_factory_data(bm_device* d, unsigned slot, bm_identity* out
 
 void bm_identity_load(bm_device* d, unsigned slot, bm_identity* out) {
   memset(out, 0, sizeof *out);
-  if (d->hal.board->key_in_factory_data) {
+  // An element that came with its identity holds the IDevID, whatever else the board could do.
+  if (slot == 0 && d->hal.chip_uid.n > 0) {
+    out->chip = true;
+    out->occupied = d->hal.chip_point.n == BM_P256_POINT;
+    out->generation = 1;
+    if (out->occupied) memcpy(out->point, d->hal.chip_point.p, BM_P256_POINT);
+    out->chain = d->hal.chip_chain;
+  } else if (d->hal.board->key_in_factory_data) {
     load_from_factory_data(d, slot, out);
   } else if (d->state.slot[slot].occupied) {
     out->occupied = true;
     out->generation = bm_get_u32(d->state.slot[slot].generation);
     memcpy(out->key, d->state.slot[slot].key, BM_P256_KEY);
     memcpy(out->point, d->state.slot[slot].point, BM_P256_POINT);
+    if (d->state.slot[slot].occupied == BM_SLOT_IN_ELEMENT && d->hal.element != NULL) {
+      out->element = bm_slot_names[slot];
+    }
     bm_chain_load(d, slot, &out->chain);
   }
   if (out->occupied && out->chain.n > 0) {
@@ -104,7 +114,7 @@ void bm_identity_load(bm_device* d, unsigned slot, bm_identity* out) {
   }
 }
 
-static bm_status ready(bm_device* d) {
+bm_status bm_identity_ready(bm_device* d) {
   if (d->hal.board->key_in_factory_data) {
     return bm_fail(d, BM_E_UNSUPPORTED, "this board takes its identity from factory-data");
   }
@@ -118,11 +128,12 @@ static bm_status ready(bm_device* d) {
 }
 
 bm_status bm_identity_generate(bm_device* d, unsigned slot, bool restart) {
-  bm_status status = ready(d);
+  bm_status status = bm_identity_ready(d);
   if (status != BM_OK) return status;
   bm_identity now;
   bm_identity_load(d, slot, &now);
   bm_wipe(now.key, sizeof now.key);
+  if (now.element != NULL) return bm_fail(d, BM_E_OCCUPIED, "the slot's key is in the element");
   if (now.occupied && (!restart || now.certificate)) {
     return bm_fail(d, BM_E_OCCUPIED,
                    now.certificate ? "the slot has a certificate" : "the slot has a key");
@@ -143,6 +154,25 @@ bm_status bm_identity_generate(bm_device* d, unsigned slot, bool restart) {
     bm_private_load(d);
     return bm_fail(d, BM_E_HARDWARE, "key generation failed");
   }
+  return bm_private_save(d) ? BM_OK : bm_fail(d, BM_E_HARDWARE, "private memory refused the write");
+}
+
+bm_status bm_identity_bring(bm_device* d, unsigned slot, bm_span key, bool replace) {
+  bm_status status = bm_identity_ready(d);
+  if (status != BM_OK) return status;
+  uint8_t point[BM_P256_POINT];
+  if (key.n != BM_P256_KEY || !point_of(d, key.p, point)) {
+    return bm_fail(d, BM_E_RANGE, "the key is no P-256 private key");
+  }
+  bm_identity now;
+  bm_identity_load(d, slot, &now);
+  bm_wipe(now.key, sizeof now.key);
+  if (now.occupied && memcmp(now.point, point, sizeof point) == 0) return BM_OK;
+  if (now.occupied && !replace) return bm_fail(d, BM_E_OCCUPIED, "the slot has another key");
+  memcpy(d->state.slot[slot].key, key.p, BM_P256_KEY);
+  memcpy(d->state.slot[slot].point, point, BM_P256_POINT);
+  d->state.slot[slot].occupied = 1;
+  bm_put_u32(d->state.slot[slot].generation, now.generation + 1);
   return bm_private_save(d) ? BM_OK : bm_fail(d, BM_E_HARDWARE, "private memory refused the write");
 }
 
@@ -171,7 +201,8 @@ static bool attribute_list(const char* text) {
   return assigned;
 }
 
-bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span* der) {
+bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span nonce,
+                          bm_span* der) {
   bm_identity id;
   bm_identity_load(d, slot, &id);
   if (!id.occupied) return bm_fail(d, BM_E_NOT_FOUND, "the slot has no key");
@@ -182,6 +213,12 @@ bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span*
   }
   memcpy(name, subject.p, subject.n);
   name[subject.n] = 0;
+  if (id.element != NULL || nonce.n > 0) {
+    bm_wipe(&id, sizeof id);
+    return attribute_list(name)
+               ? bm_element_csr(d, slot, name, nonce, der)
+               : bm_fail(d, BM_E_BAD_REQUEST, "the subject is not a list of attributes");
+  }
   mbedtls_pk_context pk;
   mbedtls_x509write_csr csr;
   mbedtls_pk_init(&pk);
@@ -210,7 +247,7 @@ bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span*
 }
 
 bm_status bm_identity_put_chain(bm_device* d, unsigned slot, bm_span chain, bool replace) {
-  bm_status status = ready(d);
+  bm_status status = bm_identity_ready(d);
   if (status != BM_OK) return status;
   bm_identity id;
   bm_identity_load(d, slot, &id);
@@ -234,9 +271,18 @@ bm_status bm_identity_put_chain(bm_device* d, unsigned slot, bm_span chain, bool
   if (id.certificate && !replace && !bm_span_equal(id.chain, chain)) {
     return bm_fail(d, BM_E_OCCUPIED, "the slot has another certificate");
   }
+  if (id.element != NULL && (status = bm_element_put_leaf(d, &id, chain)) != BM_OK) return status;
   return bm_chain_save(d, slot, chain)
              ? BM_OK
              : bm_fail(d, BM_E_HARDWARE, "factory-data refused the write");
+}
+
+bool bm_identity_sign(bm_device* d, const bm_identity* id, const uint8_t digest[32],
+                      uint8_t signature[64]) {
+  const bm_element* element = d->hal.element;
+  if (id->element != NULL) return element->sign(element->ctx, id->element, digest, signature);
+  return id->chip ? d->hal.chip_sign(d->hal.ctx, digest, signature)
+                  : bm_sign_es256(d, id->key, digest, signature);
 }
 
 bool bm_sign_es256(bm_device* d, const uint8_t key[BM_P256_KEY], const uint8_t digest[32],

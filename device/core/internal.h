@@ -26,8 +26,10 @@ bool bm_factory_record(const bm_device* d, bm_span* map);
 // ---- identity.c: slots, requests, signatures.
 typedef struct {
   bool occupied;
-  bool certificate;  // a chain is stored and its leaf holds this key
-  bool mismatch;     // a chain is stored and its leaf holds another key
+  bool certificate;     // a chain is stored and its leaf holds this key
+  bool mismatch;        // a chain is stored and its leaf holds another key
+  bool chip;            // the key is the secure element's: `key` is empty
+  const char* element;  // the key is in the element behind the processor, under this slot's name
   uint32_t generation;
   uint8_t key[BM_P256_KEY];
   uint8_t point[BM_P256_POINT];
@@ -37,13 +39,41 @@ typedef struct {
 extern const char* const bm_slot_names[BM_SLOTS];
 int bm_slot_find(bm_span name);
 void bm_identity_load(bm_device* d, unsigned slot, bm_identity* out);
+// bm_identity_ready tells whether a slot can be given a key.
+bm_status bm_identity_ready(bm_device* d);
 bm_status bm_identity_generate(bm_device* d, unsigned slot, bool restart);
-bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span* der);
+// bm_identity_bring takes a private key that was made outside, for a slot whose key a batch shares.
+bm_status bm_identity_bring(bm_device* d, unsigned slot, bm_span key, bool replace);
+// bm_identity_csr makes a request; a nonce asks for the element's statement in it.
+bm_status bm_identity_csr(bm_device* d, unsigned slot, bm_span subject, bm_span nonce,
+                          bm_span* der);
 bm_status bm_identity_put_chain(bm_device* d, unsigned slot, bm_span chain, bool replace);
 bool bm_sign_es256(bm_device* d, const uint8_t key[BM_P256_KEY], const uint8_t digest[32],
                    uint8_t signature[64]);
+// bm_identity_sign signs with a loaded identity, by the element where the key is there.
+bool bm_identity_sign(bm_device* d, const bm_identity* id, const uint8_t digest[32],
+                      uint8_t signature[64]);
 void bm_spki_of(const uint8_t point[BM_P256_POINT], uint8_t out[BM_P256_SPKI]);
 bm_span bm_serial(bm_device* d);
+
+// ---- secrets.c and hpke.c: secrets that are no key pair, and what is encrypted to the device.
+bool bm_hmac_sha256(bm_span key, const bm_span* parts, size_t count, uint8_t out[BM_DIGEST]);
+
+// ---- element.c: a secure element behind the processor.
+enum { BM_SLOT_IN_ELEMENT = 2 };  // bm_private_state.slot.occupied
+// bm_element_csr makes a request by the element's key; with a nonce it carries the element's
+// statement about that key.
+bm_status bm_element_csr(bm_device* d, unsigned slot, const char* subject, bm_span nonce,
+                         bm_span* der);
+// bm_element_put_leaf stores the first certificate of a chain in the element, bm_element_get_leaf
+// answers with the one that is there.
+bm_status bm_element_put_leaf(bm_device* d, const bm_identity* id, bm_span chain);
+bm_status bm_element_get_leaf(bm_device* d, const bm_identity* id, bm_cbor_writer* out);
+bm_status bm_cmd_element_info(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_element_make(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_element_attest(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_element_activate(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_element_facts(bm_device* d, bm_span args, bm_cbor_writer* out);
 
 // ---- boot.c: the boot ROM and the stages.
 void bm_boot(bm_device* d);
@@ -77,7 +107,8 @@ bm_status bm_unconfigure(bm_device* d);
 void bm_write_boot(const bm_device* d, bm_cbor_writer* w);
 void bm_write_rng(const bm_device* d, bm_cbor_writer* w);
 void bm_write_slot(bm_device* d, unsigned slot, bm_cbor_writer* w);
-bm_status bm_write_report(bm_device* d, bm_span nonce, bm_cbor_writer* w);
+// bm_write_report signs with the key of a slot, if it has one.
+bm_status bm_write_report(bm_device* d, unsigned slot, bm_span nonce, bm_cbor_writer* w);
 
 // ---- commands.c and commands_flash.c
 typedef bm_status (*bm_handler)(bm_device* d, bm_span args, bm_cbor_writer* out);
@@ -86,7 +117,15 @@ bm_status bm_cmd_flash_write(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_flash_erase(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_flash_digest(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_flash_read(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_chip(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_chip_activate(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_chip_proof(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_self_test(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_put_secret(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_secret_check(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_update_open(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_seed_facts(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_derive(bm_device* d, bm_span args, bm_cbor_writer* out);
 bool bm_flash_put(bm_device* d, uint32_t offset, const uint8_t* data, size_t size);
 bool bm_flash_clear(bm_device* d, uint32_t offset, uint32_t size);
 

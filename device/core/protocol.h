@@ -24,6 +24,19 @@ typedef enum {
   BM_CMD_RESET = 19,
   BM_CMD_REPORT = 20,
   BM_CMD_TRIAL = 21,
+  BM_CMD_PUT_SECRET = 45,
+  BM_CMD_SECRET_CHECK = 46,
+  BM_CMD_UPDATE_OPEN = 47,
+  BM_CMD_CHIP = 40,
+  BM_CMD_CHIP_ACTIVATE = 41,
+  BM_CMD_CHIP_PROOF = 42,
+  BM_CMD_ELEMENT_INFO = 30,
+  BM_CMD_ELEMENT_MAKE = 31,
+  BM_CMD_ELEMENT_ATTEST = 32,
+  BM_CMD_ELEMENT_ACTIVATE = 33,
+  BM_CMD_ELEMENT_FACTS = 34,
+  BM_CMD_SEED_FACTS = 35,
+  BM_CMD_DERIVE = 36,
   BM_CMD_BAD_FRAME = 126,  // device to station: something unreadable arrived, resend
   BM_CMD_CONTINUE = 127,   // station to device: the next part of a long answer
 } bm_command;

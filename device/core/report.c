@@ -49,6 +49,7 @@ void bm_write_slot(bm_device* d, unsigned slot, bm_cbor_writer* w) {
   bm_cbor_entry_bool(w, "certificate", id.certificate);
   bm_cbor_entry_bool(w, "mismatch", id.mismatch);
   bm_cbor_entry_uint(w, "generation", id.generation);
+  bm_cbor_entry_bool(w, "in_element", id.chip || id.element != NULL);
   if (id.occupied) {
     uint8_t spki[BM_P256_SPKI];
     bm_spki_of(id.point, spki);
@@ -123,6 +124,11 @@ static void write_body(bm_device* d, bm_span nonce, bm_cbor_writer* w) {
     bm_cbor_close(w, slot);
   }
   bm_cbor_close_array(w, slots);
+  bm_cbor_put_text(w, "secrets");
+  size_t secrets = bm_cbor_open(w);
+  bm_cbor_entry_bool(w, "symmetric", d->state.symmetric.size > 0);
+  bm_cbor_entry_bool(w, "password", d->state.password.set != 0);
+  bm_cbor_close(w, secrets);
   // No clock in a factory: certificates' validity dates are not looked at by this verifier.
   bm_cbor_entry_bool(w, "validity_dates_checked", false);
   bm_cbor_close(w, map);
@@ -156,7 +162,7 @@ static void write_header(const bm_identity* id, bm_cbor_writer* w) {
 
 static size_t head_size(size_t n) { return n < 24 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5; }
 
-bm_status bm_write_report(bm_device* d, bm_span nonce, bm_cbor_writer* out) {
+bm_status bm_write_report(bm_device* d, unsigned slot, bm_span nonce, bm_cbor_writer* out) {
   bm_cbor_writer body;
   bm_cbor_writer header;
   bm_cbor_start(&body, d->scratch, sizeof d->scratch);
@@ -164,8 +170,10 @@ bm_status bm_write_report(bm_device* d, bm_span nonce, bm_cbor_writer* out) {
   if (body.full) return bm_fail(d, BM_E_TOO_LARGE, "the report does not fit");
   bm_span content = bm_span_of(body.buffer, body.size);
   bm_identity id;
-  bm_identity_load(d, 0, &id);
-  bool sign = id.occupied && d->running != BM_NO_STAGE;
+  bm_identity_load(d, slot, &id);
+  // An element signs nothing before it is activated.
+  bool sign =
+      id.occupied && d->running != BM_NO_STAGE && (!id.chip || d->hal.chip_active(d->hal.ctx));
   bm_cbor_entry_bool(out, "signed", sign);
   if (!sign) {
     bm_cbor_entry_bytes(out, "report", content);
@@ -177,7 +185,7 @@ bm_status bm_write_report(bm_device* d, bm_span nonce, bm_cbor_writer* out) {
   write_header(&id, &header);
   bm_span protected_header = bm_span_of(header.buffer, header.size);
   bool good = !header.full && bm_cose_digest(protected_header, content, digest) &&
-              bm_sign_es256(d, id.key, digest, signature);
+              bm_identity_sign(d, &id, digest, signature);
   bm_wipe(id.key, sizeof id.key);
   if (!good) return bm_fail(d, BM_E_HARDWARE, "the report could not be signed");
   size_t size = 1 + 1 + head_size(header.size) + header.size + 1 + head_size(body.size) +

@@ -13,19 +13,25 @@
 #include <unistd.h>
 
 #include "bitbang.h"
+#include "chip.h"
 #include "console_pty.h"
 #include "device/core/device.h"
+#include "element.h"
 #include "nvm.h"
 #include "programmer.h"
+#include "seed.h"
 
 typedef struct {
   nvm parts;
+  chip element;
+  chip_seed seed;
   console_pty console;
   debug_port debug;
   programmer port;
   tap test_port;
   bitbang pins;
   bm_device device;
+  const bm_element* behind;  // the element behind the processor, from --element
   bool reset;
   bool by_mailbox;  // the last request came through the mailbox, so that is where the answer goes
   long lifetime_seconds;
@@ -77,6 +83,21 @@ static void console_tx(void* ctx, const uint8_t* data, size_t size) {
     console_write(&m->console, data, size);
   }
 }
+static bool element_activate(void* m, bm_span password) {
+  return chip_activate(&((machine*)m)->element, password);
+}
+static bool element_active(void* m) { return ((machine*)m)->element.active; }
+static bool element_sign(void* m, const uint8_t digest[32], uint8_t signature[64]) {
+  return chip_sign(&((machine*)m)->element, digest, signature);
+}
+static size_t seed_read(void* m, uint8_t out[BM_SEED_MAX]) {
+  memcpy(out, ((machine*)m)->seed.seed, BM_SEED_MAX);
+  return ((machine*)m)->seed.size;
+}
+static bool seed_own(void* m, uint8_t out[32]) {
+  memcpy(out, ((machine*)m)->seed.own, 32);
+  return true;
+}
 static void reset(void* m) { ((machine*)m)->reset = true; }
 static uint32_t millis(void* m) {
   (void)m;
@@ -101,6 +122,16 @@ static void power_on(machine* m) {
                 .random = random_fill,
                 .console_rx = console_rx,
                 .console_tx = console_tx,
+                .chip_uid = bm_span_of(m->element.uid, m->element.uid_size),
+                .chip_point = bm_span_of(m->element.point, sizeof m->element.point),
+                .chip_chain = bm_span_of(m->element.chain, m->element.chain_size),
+                .chip_activate = element_activate,
+                .chip_active = element_active,
+                .chip_sign = element_sign,
+                .seed_origin = m->seed.size > 0 ? m->seed.origin : NULL,
+                .seed_read = seed_read,
+                .seed_own = m->seed.mixes ? seed_own : NULL,
+                .element = m->behind,
                 .reset = reset,
                 .millis = millis};
   memcpy(hal.uid, m->parts.fuses + NVM_UID_AT, hal.uid_size);
@@ -191,7 +222,10 @@ static const char kUsage[] =
     "usage: birthmark-device --board bmc|bulb --state DIR [--uid HEX] [--console pty]\n"
     "         [--programmer unix:PATH] [--jtag unix:PATH] [--lifetime-seconds N]\n"
     "         [--seed N] [--noise P] [--cut-frame N] [--drop-frame N] [--power-cut-after N]\n"
-    "         [--boot-log N] [--uart-fifo N] [--uart-rate N]\n"
+    "         [--boot-log N] [--uart-fifo N] [--uart-rate N] [--element URI]\n"
+    "         [--seed-file F [--seed-origin fuses|tpm|secure-element|puf] [--seed-mixes]]\n"
+    "An element is tpm2:TCTI, pkcs11:…, swtpm:FOLDER or softhsm:FOLDER.\n"
+    "A seed is put in once: 32 to 64 octets, as they are or in hexadecimal.\n"
     "One emulated device. It ends with its standard input.\n";
 
 enum {
@@ -209,7 +243,11 @@ enum {
   kPower,
   kBootLog,
   kUartFifo,
-  kUartRate
+  kUartRate,
+  kElement,
+  kSeedFile,
+  kSeedOrigin,
+  kSeedMixes
 };
 
 int main(int argc, char** argv) {
@@ -228,12 +266,20 @@ int main(int argc, char** argv) {
                                            {"boot-log", required_argument, NULL, kBootLog},
                                            {"uart-fifo", required_argument, NULL, kUartFifo},
                                            {"uart-rate", required_argument, NULL, kUartRate},
+                                           {"element", required_argument, NULL, kElement},
+                                           {"seed-file", required_argument, NULL, kSeedFile},
+                                           {"seed-origin", required_argument, NULL, kSeedOrigin},
+                                           {"seed-mixes", no_argument, NULL, kSeedMixes},
                                            {NULL, 0, NULL, 0}};
   machine* m = &the_machine;
   const bm_board* board = NULL;
   const char* state = NULL;
   const char* socket_path = NULL;
   const char* jtag_path = NULL;
+  const char* element = NULL;
+  const char* seed_file = NULL;
+  const char* seed_origin = "fuses";
+  bool seed_mixes = false;
   uint8_t uid[BM_UID_MAX];
   size_t uid_size = 0;
   uint64_t lifetime = 600;
@@ -298,6 +344,18 @@ int main(int argc, char** argv) {
       case kUartRate:
         good = number(optarg, &m->console.rate) && m->console.rate > 0;
         break;
+      case kElement:
+        element = optarg;
+        break;
+      case kSeedFile:
+        seed_file = optarg;
+        break;
+      case kSeedOrigin:
+        seed_origin = optarg;
+        break;
+      case kSeedMixes:
+        seed_mixes = true;
+        break;
       default:
         good = false;
     }
@@ -312,6 +370,11 @@ int main(int argc, char** argv) {
   }
   m->lifetime_seconds = (long)lifetime;
   const char* wrong = nvm_open(&m->parts, board, state, bm_span_of(uid, uid_size));
+  if (wrong == NULL) wrong = chip_open(&m->element, state);
+  if (wrong == NULL) {
+    wrong = chip_seed_open(&m->seed, state, seed_file, seed_origin, seed_mixes);
+  }
+  if (wrong == NULL && element != NULL) m->behind = element_open(element, &wrong);
   if (wrong != NULL) return fail(wrong);
   if (!console_open(&m->console)) return fail("no pty for the console");
   if (socket_path != NULL && !programmer_listen(&m->port, &m->debug, socket_path)) {
@@ -329,5 +392,6 @@ int main(int argc, char** argv) {
   if (socket_path != NULL) unlink(socket_path);
   if (jtag_path != NULL) unlink(jtag_path);
   bm_device_stop(&m->device);
+  element_close();
   return code;
 }

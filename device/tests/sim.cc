@@ -92,6 +92,15 @@ struct SimHal {
     Sim& s = Of(ctx);
     if (s.powered_) s.from_device_.insert(s.from_device_.end(), data, data + size);
   }
+  static size_t SeedRead(void* ctx, uint8_t out[BM_SEED_MAX]) {
+    const Bytes& seed = Of(ctx).seed;
+    std::copy_n(seed.begin(), std::min<size_t>(seed.size(), BM_SEED_MAX), out);
+    return seed.size();
+  }
+  static bool SeedOwn(void* ctx, uint8_t out[32]) {
+    std::copy_n(Of(ctx).own_entropy.begin(), 32, out);
+    return true;
+  }
   static void Reset(void* ctx) { Of(ctx).reset_ = true; }
   static uint32_t Millis(void*) { return 0; }
 };
@@ -137,6 +146,9 @@ void Sim::PowerOn() {
   hal.random = SimHal::Random;
   hal.console_rx = SimHal::Receive;
   hal.console_tx = SimHal::Transmit;
+  if (!seed.empty()) hal.seed_origin = "fuses";
+  hal.seed_read = SimHal::SeedRead;
+  if (!own_entropy.empty()) hal.seed_own = SimHal::SeedOwn;
   hal.reset = SimHal::Reset;
   hal.millis = SimHal::Millis;
   bm_device_start(device_.get(), &hal);

@@ -68,6 +68,9 @@ class Sim {
   // The raw random source; a test may break it.
   std::function<void(uint8_t*, size_t)> random;
   uint32_t next_sequence = 1;
+  // What the chip's maker put in; takes effect at the next power-on.
+  Bytes seed;
+  Bytes own_entropy;  // of the chip; empty: it mixes none in
 
  private:
   friend struct SimHal;

@@ -9,6 +9,7 @@
 #include "answer/evaluators.h"
 #include "answer/fold.h"
 #include "answer/value.h"
+#include "plan/other_party.h"
 #include "vocab/vocab.h"
 
 namespace birthmark::answer {
@@ -129,6 +130,10 @@ class Asking {
 
   // Ask goes through all questions about subjects of these kinds.
   void Ask(std::initializer_list<vocab::Subject> kinds, const std::string& id) {
+    // About another party's PKI that party answers, in its own signed disclosure.
+    const plan::Pki* pki = fold_.plan.FindPki(id);
+    const std::optional<std::string> others =
+        pki == nullptr ? std::nullopt : plan::OthersPki(fold_.plan, *pki);
     for (const auto& [question, evaluate] : kQuestions) {
       const vocab::Subject kind = vocab::RowOf(question).subject;
       if (std::ranges::find(kinds, kind) == kinds.end()) continue;
@@ -138,9 +143,32 @@ class Asking {
         a.question = vocab::ToText(question);
         a.subject = vocab::ToText(kind);
         if (kind != vocab::Subject::kDevice) a.subject += ":" + share_set;
-        Settle(fold_, DeclaredFor(question, a.subject), evaluate({fold_, period_, id}), a);
+        Found found;
+        if (others) {
+          found.why_not = *others;
+        } else {
+          found = evaluate({fold_, period_, id});
+        }
+        Settle(fold_, DeclaredFor(question, a.subject), std::move(found), a);
         answers_.push_back(std::move(a));
       }
+    }
+  }
+  // NoPki answers the questions about an identity PKI for a slot that has none: they do not apply,
+  // and say so. No PKI has an id with a slash.
+  void NoPki(const plan::IdentitySlot& slot) {
+    for (const auto& [question, evaluate] : kQuestions) {
+      const vocab::Subject kind = vocab::RowOf(question).subject;
+      if (kind != vocab::Subject::kIdentityPki && kind != vocab::Subject::kShareSet) continue;
+      Answer a;
+      a.question = vocab::ToText(question);
+      a.subject = fmt::format("{}:slot/{}", vocab::ToText(kind), vocab::ToText(slot.slot));
+      a.state = "not-applicable";
+      a.why = slot.slot == vocab::Identity::kGroup
+                  ? "no PKI: the key that a batch shares is known by itself"
+                  : fmt::format("no PKI: a secret has no certificate{}",
+                                slot.derived ? "; it is derived from a master key" : "");
+      answers_.push_back(std::move(a));
     }
   }
   void AskAspects(const std::string& anchor) {
@@ -221,6 +249,9 @@ Result<Evaluation> EvaluateAll(ledger::EventSource& source, const Options& optio
   for (const plan::Pki& pki : fold.plan.pkis) {
     if (pki.purpose != plan::Purpose::kIdentity) continue;
     asking.Ask({vocab::Subject::kIdentityPki, vocab::Subject::kShareSet}, pki.id);
+  }
+  for (const plan::IdentitySlot& slot : fold.plan.identities) {
+    if (fold.plan.PkiOf(slot) == nullptr) asking.NoPki(slot);
   }
   for (const plan::Anchor& anchor : fold.plan.anchors) {
     asking.Ask({vocab::Subject::kAnchor}, anchor.id);

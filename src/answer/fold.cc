@@ -94,6 +94,22 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
     BM_CHECK(read(issued));
     return OnIdentity(ref, e.at, issued);
   }
+  if (e.type == ledger::IdentityAdopted::kType) {
+    ledger::IdentityAdopted adopted;
+    BM_CHECK(read(adopted));
+    // A part that an authority of ours certified in another factory: seen when it was found in its
+    // unit. What was only taken over has no method, and another party's authority is not here.
+    if (!adopted.method || FindAuthority(adopted.ca) == kNone) return {};
+    ledger::IdentityIssued issued;
+    issued.ca = adopted.ca;
+    issued.cert = std::move(adopted.cert);
+    issued.slot = adopted.slot;
+    issued.spki = adopted.spki;
+    issued.unit = adopted.unit;
+    issued.serial = std::move(adopted.serial);
+    issued.method = *adopted.method;
+    return OnIdentity(ref, e.at, issued);
+  }
   if (e.type == ledger::UnitState::kType) {
     ledger::UnitState state;
     BM_CHECK(read(state));
@@ -310,7 +326,7 @@ std::vector<uint32_t> Fold::AuthoritiesOf(const plan::Pki& pki) const {
   std::vector<uint32_t> out;
   for (uint32_t i = 0; i < authorities.size(); ++i) {
     const std::string& p = authorities[i].row.body.pki;
-    if (p == pki.id || p == purpose) out.push_back(i);
+    if (p == pki.id || (p == purpose && plan.FindPki(purpose) == nullptr)) out.push_back(i);
   }
   return out;
 }

@@ -82,6 +82,12 @@ Found IdentityPkiLevel(const Case& c) {
   m.notes.push_back(checked + faults >= count
                         ? "every certificate's signature was checked"
                         : "all certificates' issuers and a sample of signatures were checked");
+  for (const plan::IdentitySlot& s : f.plan.identities) {
+    if (f.plan.PkiOf(s) != &pki || !s.ca_option) continue;
+    m.notes.push_back(*s.ca_option == plan::CaOption::kOnBehalf
+                          ? "an authority whose key the silicon maker holds certifies the parts"
+                          : "the silicon maker's factory asks an authority of ours for each part");
+  }
   if (faults > 0)
     m.exclusions.push_back(fmt::format("certificates whose path does not hold: {}", Few(faults)));
   for (uint32_t i : f.AuthoritiesOf(pki)) {

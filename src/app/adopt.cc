@@ -2,6 +2,8 @@
 #include "app/adopt.h"
 
 #include "anchors/read.h"
+#include "app/on_behalf.h"
+#include "app/vendor_roots.h"
 #include "crypto/digest.h"
 #include "ledger/events.h"
 #include "plan/check.h"
@@ -65,6 +67,8 @@ Result<Adopted> AdoptPlan(const fs::path& workspace, const plan::Plan& next,
                                              .anchor = a.id,
                                              .file_digest = crypto::Sha256(bytes)}));
   }
+  BM_CHECK(KeepVendorRoots(f->layout, next, plan_folder));
+  BM_CHECK(KeepOtherDisclosures(f->layout, next, plan_folder));
   ledger::Submission all;
   for (const ledger::Event& e : events) {
     BM_TRY(ledger::NewEvent n, ledger::Prepare(e));

@@ -5,6 +5,7 @@
 
 #include "app/authorities.h"
 #include "app/enrol_desk_state.h"
+#include "app/reels.h"
 #include "crypto/software_signer.h"
 #include "ledger/events.h"
 #include "line/lot.h"
@@ -106,6 +107,25 @@ Result<Bytes> EnrolDesk::StoredCertificate(uint64_t seq) {
   return body.cert;
 }
 
+Status EnrolDesk::CheckMaker(const enroll::Enrolment& e, const plan::IdentitySlot& slot) const {
+  auto state = Now();
+  auto it = state->credentials.find(e.caller.id);
+  if (it == state->credentials.end() || it->second.role != "silicon-maker") return {};
+  if (slot.ca_option != plan::CaOption::kConnected)
+    return NotAuthorised("a silicon maker enrols parts whose plan says ca-option connected");
+  if (e.renewal) return NotAuthorised("a silicon maker certifies a part once");
+  return {};
+}
+
+Status EnrolDesk::CheckReel(const enroll::Enrolment& e) {
+  Result<std::optional<std::string>> reel = Internal("ledger.closed", "the ledger is closed");
+  s_.queue.Run(
+      [&](ledger::LogWriter& log) { reel = StoppedReelOf(log.registry(), e.key.spki_digest()); });
+  if (!reel) return std::unexpected(reel.error());
+  if (!*reel) return {};
+  return NotAuthorised("the part is of reel " + **reel + ", which is in quarantine");
+}
+
 Result<EnrolDesk::Permit> EnrolDesk::Decide(const enroll::Enrolment& e, Product& product) {
   const plan::Product& p = product.plan.product;
   Permit permit{.serial = e.serial};
@@ -156,6 +176,8 @@ Result<EnrolDesk::Permit> EnrolDesk::Decide(const enroll::Enrolment& e, Product&
   permit.unit = p.id + "/" + permit.serial;
   const plan::IdentitySlot* slot = SlotNamed(product.plan, e.slot);
   if (slot == nullptr) return Refused("enroll.bad-request", "the plan has no slot " + e.slot);
+  if (e.caller.kind == Caller::Kind::kPerson) BM_CHECK(CheckMaker(e, *slot));
+  if (slot->method == vocab::Method::kSapodilla) BM_CHECK(CheckReel(e));
   // Whoever is not at a station comes over a network, and the plan says whether identities may.
   bool over_network =
       e.caller.kind == Caller::Kind::kToken || e.caller.kind == Caller::Kind::kDevice;
@@ -229,7 +251,7 @@ void EnrolDesk::Issue(const enroll::Enrolment& e, std::shared_ptr<Product> produ
                  .not_after = std::nullopt};
   const plan::Lifetime& life = product->plan.IdentityPki()->end_entity.lifetime;
   if (!life.never) unit.not_after = stamp->at + life.duration;
-  auto der = product->Sign(*stamp, unit);
+  auto der = product->Sign(*stamp, unit, permit.policies);
   if (!der) return give_up(der.error());
 
   const plan::IdentitySlot* slot = SlotNamed(product->plan, e.slot);
@@ -254,6 +276,7 @@ void EnrolDesk::Issue(const enroll::Enrolment& e, std::shared_ptr<Product> produ
       BM_CHECK(add(ledger::TokenUsed{.id = *permit.token, .via = e.via, .unit = permit.unit}));
     }
     if (outside) BM_CHECK(add(*outside));
+    if (permit.attested) BM_CHECK(add(*permit.attested));
     return add(ledger::IdentityIssued{
         .by = permit.by,
         .ca = product->ca,
@@ -332,6 +355,11 @@ void EnrolDesk::Enrol(enroll::Enrolment e, std::function<void(Result<enroll::Gra
     ++(permit.error().code == "enroll.wait" ? counters_.waiting : counters_.refused);
     return done(std::unexpected(permit.error()));
   }
+  if (auto ok = CheckAttestation(e, **product, *permit); !ok) {
+    if (permit->token) ReleaseToken(*permit->token);
+    ++counters_.refused;
+    return done(std::unexpected(ok.error()));
+  }
   Issue(e, *product, std::move(*permit), std::nullopt, std::move(done));
 }
 
@@ -373,8 +401,8 @@ void EnrolDesk::EnrolServerKey(enroll::Enrolment e,
         [this, outside, secret, via = e.via,
          done = std::move(done)](Result<enroll::Granted> granted) mutable {
           if (!granted) return done(std::unexpected(granted.error()));
-          done(enroll::GrantedKey{std::move(*granted), std::move(*secret),
-                                  CopyOf(std::move(outside), via)});
+          done(enroll::GrantedKey{std::move(*granted), CopyOf(std::move(outside), via),
+                                  std::move(*secret)});
         });
 }
 

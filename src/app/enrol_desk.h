@@ -10,6 +10,7 @@
 
 #include "app/factory.h"
 #include "app/tokens.h"
+#include "attest/challenges.h"
 #include "audit/audit.h"
 #include "enroll/desk.h"
 #include "ledger/sqlite/writer_queue.h"
@@ -54,6 +55,7 @@ class EnrolDesk : public enroll::Desk {
   Result<SecretBytes> TokenSecret(const std::string& id) override;
   Result<enroll::Caller> CallerOf(const crypto::Certificate& c,
                                   const std::vector<crypto::Certificate>& others) override;
+  Result<enroll::GivenNonce> AttestationNonce(const enroll::NonceRequest& request) override;
   Result<enroll::Ra> EcRa(const std::string& product) override;
   Result<enroll::Ra> RsaRa(const std::string& product) override;
 
@@ -74,7 +76,13 @@ class EnrolDesk : public enroll::Desk {
 
   std::shared_ptr<const State> Now() const;
   Result<std::shared_ptr<Product>> ProductOf(const std::string& label) const;
+  // CheckMaker holds a silicon maker to the parts it certifies in its own factory; CheckReel
+  // refuses a part of a reel in quarantine.
+  Status CheckMaker(const enroll::Enrolment& e, const plan::IdentitySlot& slot) const;
+  Status CheckReel(const enroll::Enrolment& e);
   Result<Permit> Decide(const enroll::Enrolment& e, Product& product);
+  // CheckAttestation checks the evidence of a request that may be served, by the slot's plan.
+  Status CheckAttestation(const enroll::Enrolment& e, const Product& product, Permit& permit);
   Status ReserveToken(const std::string& id);
   void ReleaseToken(const std::string& id);
   void StopLot(Product& product, const enroll::Enrolment& e, const audit::Hit& hit,
@@ -90,6 +98,8 @@ class EnrolDesk : public enroll::Desk {
   // CopyOf records, when the last holder of the key's copies lets go of it, that they are gone.
   std::shared_ptr<const void> CopyOf(ledger::KeyOutside life, std::string via);
   Result<bool> IssuedBefore(const std::string& unit, const enroll::Enrolment& e);
+  static Status PrepareAttested(const pki::Issuer& issuer, const pki::IssuerTemplate::Fixed& fixed,
+                                const pki::Marks& marks, const Layout& layout, Product& product);
   Result<enroll::Ra> RaOf(const std::string& label, bool rsa);
 
   Services s_;
@@ -97,6 +107,7 @@ class EnrolDesk : public enroll::Desk {
   mutable std::mutex mutex_;  // state_ pointer, tokens, serials
   std::shared_ptr<const State> state_;
   std::map<std::string, Token> tokens_;
+  attest::Challenges challenges_{s_.clock};
   SystemRng rng_;
   std::unique_ptr<pki::SerialSource> serials_;
   std::mutex keys_mutex_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/vendor_roots.h"
 #include "ledger/events.h"
 #include "line/lot.h"
 #include "pki/path.h"
@@ -23,6 +24,30 @@ Result<crypto::Certificate> CaCertificate(ledger::LogReader& reader, uint64_t se
 }
 
 }  // namespace
+
+// Reads the slots' vendor roots and prepares what attested keys' certificates say more.
+Status EnrolDesk::PrepareAttested(const pki::Issuer& issuer,
+                                  const pki::IssuerTemplate::Fixed& fixed, const pki::Marks& marks,
+                                  const Layout& layout, Product& product) {
+  for (const plan::IdentitySlot& slot : product.plan.identities) {
+    if (slot.vendor_roots.empty()) continue;
+    const std::string name(vocab::ToText(slot.slot));
+    BM_TRY(product.vendor_roots[name], VendorRootsOf(layout, product.plan.product.id, name));
+  }
+  if (product.vendor_roots.empty()) return {};
+  using Policies = std::vector<std::string>;
+  const std::string residency(attest::oid::kVerifiedResidency);
+  for (const Policies& policies :
+       {Policies{residency}, Policies{residency, std::string(attest::oid::kVerifiedFixed)},
+        Policies{residency, std::string(attest::oid::kVerifiedRestricted)}}) {
+    pki::Marks more = marks;
+    more.policies.insert(more.policies.end(), policies.begin(), policies.end());
+    BM_TRY(pki::IssuerTemplate t,
+           pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), more, fixed));
+    product.attested.emplace(policies, std::move(t));
+  }
+  return {};
+}
 
 const plan::IdentitySlot* SlotNamed(const plan::Plan& plan, const std::string& slot) {
   auto it = std::ranges::find(plan.identities, slot, [](const plan::IdentitySlot& s) {
@@ -88,14 +113,16 @@ Status EnrolDesk::Reload() {
       BM_TRY(pki::Issuer issuer, pki::Issuer::Make(product->issuer, *product->signer));
       const plan::Product& p = product->plan.product;
       BM_TRY(pki::Name subject, pki::Name::Make({{"O", p.manufacturer}}));
+      const pki::IssuerTemplate::Fixed fixed{.subject = subject,
+                                             .hardware_type = plan::HardwareTypeOid(p),
+                                             .masa_url = p.masa_url.value_or(""),
+                                             .mud_url = p.mud_url.value_or(""),
+                                             .crl_urls = {}};
       BM_TRY(pki::IssuerTemplate prepared,
-             pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), s_.marks,
-                                       {.subject = subject,
-                                        .hardware_type = plan::HardwareTypeOid(p),
-                                        .masa_url = p.masa_url.value_or(""),
-                                        .mud_url = p.mud_url.value_or(""),
-                                        .crl_urls = {}}));
+             pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), s_.marks, fixed));
       product->prepared = std::make_unique<pki::IssuerTemplate>(std::move(prepared));
+      const Layout layout(s_.log_dir.parent_path());
+      BM_CHECK(PrepareAttested(issuer, fixed, s_.marks, layout, *product));
       product->ca = ca.id;
       product->issues_until = ca.issues_until;
       product->max_count = ca.max_count;

@@ -5,6 +5,7 @@
 
 #include "app/enrol_desk.h"
 #include "crypto/software_signer.h"
+#include "ledger/events.h"
 #include "pki/path.h"
 
 namespace birthmark::app {
@@ -33,10 +34,17 @@ struct EnrolDesk::Product {
   crypto::Certificate ec_ra_certificate, rsa_ra_certificate;
   std::mutex ra_mutex;
 
-  Result<Bytes> Sign(const pki::Stamp& stamp, const pki::Unit& unit) {
-    if (free_signer) return prepared->Issue(stamp, unit, *signer);
+  // By the TCG policies that an attestation allows; where vendor roots are pinned.
+  std::map<std::vector<std::string>, pki::IssuerTemplate> attested;
+  std::map<std::string, std::vector<crypto::Certificate>> vendor_roots;  // by slot
+
+  Result<Bytes> Sign(const pki::Stamp& stamp, const pki::Unit& unit,
+                     const std::vector<std::string>& policies) {
+    auto it = attested.find(policies);
+    const pki::IssuerTemplate& t = it == attested.end() ? *prepared : it->second;
+    if (free_signer) return t.Issue(stamp, unit, *signer);
     std::lock_guard lock(signer_mutex);
-    return prepared->Issue(stamp, unit, *signer);
+    return t.Issue(stamp, unit, *signer);
   }
 };
 
@@ -63,6 +71,8 @@ struct EnrolDesk::Permit {
   std::string by;
   std::optional<std::string> token;             // reserved
   std::optional<ledger::IdentityRow> replaced;  // superseded in the same commit
+  std::optional<ledger::KeyAttested> attested;
+  std::vector<std::string> policies;  // that the attestation allows
 };
 
 // SlotNamed is the plan's identity slot with this word; null when there is none.

@@ -11,6 +11,11 @@
 
 #include "app/lend.h"
 #include "app/test_workspace.h"
+#include "app/unit_keys.h"
+#include "app/vendor_roots.h"
+#include "attest/event.h"
+#include "attest/facts.h"
+#include "attest/test_tpm.h"
 #include "crypto/software_signer.h"
 
 namespace birthmark::app {
@@ -313,6 +318,137 @@ TEST_F(EnrolDeskTest, ACommandBorrowsTheLogFromARunningServer) {
   }
   reloaded.get_future().wait();
   EXPECT_TRUE(Enrol(ByToken(id), "BMC-0002", NewKey()));
+}
+
+// A desk whose plan pins a maker, and TPMs of that maker and of another.
+struct AttestedDesk : EnrolDeskTest {
+  void SetUp() override {}
+  // Want makes a workspace whose identity slot wants this, and serves it.
+  void Want(const std::string& attestation) {
+    static Bench makers;  // one place, so that a workspace of one plan is made once
+    makers.Write("maker.pem", Maker().root.ToPem());
+    std::string text = PlanText("bmc");
+    Replace(text, "transfer = \"mechanically-transferred\"",
+            "transfer = \"network-transferred\"\nattestation = \"" + attestation +
+                "\"\nvendor-roots = [\"" + (makers / "maker.pem").string() + "\"]");
+    ws = CopyOf(bench, text);
+    auto f = Factory::Open(ws, bench.Keys(), false, "", "", clock);
+    ASSERT_TRUE(f) << f.error().ToString();
+    factory = std::move(*f);
+    token = Token({.uses = 20}).id;
+    Serve();
+  }
+  Result<enroll::Granted> Ask(const attest::test::Scene& s, const std::string& serial,
+                              Bytes evidence) {
+    std::promise<Result<enroll::Granted>> result;
+    desk->Enrol({.product = "",
+                 .via = "est",
+                 .caller = ByToken(token),
+                 .serial = serial,
+                 .key = s.key.signer->public_key(),
+                 .attestation = std::move(evidence)},
+                [&](Result<enroll::Granted> r) { result.set_value(std::move(r)); });
+    return result.get_future().get();
+  }
+  static std::string Why(const Result<enroll::Granted>& r) {
+    return r ? "granted" : r.error().code + ": " + r.error().message;
+  }
+  std::vector<ledger::KeyAttested> Attested() {
+    std::vector<ledger::KeyAttested> out;
+    auto reader = OpenReader(ws);
+    EXPECT_TRUE((*reader)->ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+      if (e.type != ledger::KeyAttested::kType) return {};
+      BM_TRY(ledger::KeyAttested body, ledger::BodyOf<ledger::KeyAttested>(e));
+      out.push_back(std::move(body));
+      return {};
+    }));
+    return out;
+  }
+  static const attest::test::FakeMaker& Maker() {
+    static const attest::test::FakeMaker maker;
+    return maker;
+  }
+  attest::test::Scene scene{{}, false, Maker()};
+  std::string token;
+};
+
+TEST_F(AttestedDesk, RequiredEvidenceIsCheckedAndRecordedWithTheCertificate) {
+  Want("required");
+  EXPECT_THAT(Why(Ask(scene, "BMC-0001", {})), HasSubstr("attest.required"));
+  auto granted = Ask(scene, "BMC-0001", scene.Der());
+  ASSERT_TRUE(granted) << granted.error().ToString();
+  auto events = Attested();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].kind, "tpm2-certify");
+  EXPECT_EQ(events[0].slot, "idevid");
+  EXPECT_EQ(events[0].root, scene.maker.root.digest());
+  EXPECT_EQ(events[0].statement, scene.Der());
+  EXPECT_EQ(attest::ValueOf(attest::FactsOf(events[0]), "fresh"), false);
+  auto policies = crypto::Certificate::FromDer(granted->certificate)->policies();
+  EXPECT_THAT(policies, testing::IsSupersetOf({"2.23.133.11.1.1", "2.23.133.11.1.2"}));
+  // A lost reply: the same evidence again, and no second event.
+  auto again = Ask(scene, "BMC-0001", scene.Der());
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_TRUE(again->existed);
+  EXPECT_EQ(Attested().size(), 1u);
+  auto view = View::Open(ws.string());
+  auto keys = KeysOfUnit(**view, events[0].unit, vocab::Revision::k02);
+  ASSERT_TRUE(keys && keys->size() == 1u);
+  EXPECT_EQ(ToText(keys->front().labels.protection), "non extractable");
+}
+
+TEST_F(AttestedDesk, EvidenceThatDoesNotHoldIsRefusedWithItsReason) {
+  Want("required");
+  attest::test::Scene bad{{}};
+  EXPECT_THAT(Why(Ask(bad, "BMC-0001", bad.Der())),
+              testing::StartsWith("enroll.not-authorised: attest.unknown-root"));
+  Bytes tampered = scene.Der();
+  auto at = std::ranges::search(tampered, scene.statement.attest).begin();
+  ASSERT_NE(at, tampered.end());
+  at[40] ^= 1;
+  EXPECT_THAT(Why(Ask(scene, "BMC-0001", tampered)), HasSubstr("attest.tampered"));
+  EXPECT_THAT(Why(Ask(scene, "BMC-0001", Bytes{0x30, 0x00})), HasSubstr("attest.malformed"));
+  EXPECT_TRUE(Attested().empty());
+  // The token was not used up by any of that.
+  EXPECT_TRUE(Ask(scene, "BMC-0001", scene.Der()));
+}
+
+TEST_F(AttestedDesk, ANonceMakesItFreshOnce) {
+  Want("required");
+  auto nonce = desk->AttestationNonce({.product = "", .caller = ByToken(token)});
+  ASSERT_TRUE(nonce);
+  attest::test::Scene first(nonce->nonce, false, Maker()), second(nonce->nonce, false, Maker());
+  ASSERT_TRUE(Ask(first, "BMC-0001", first.Der()));
+  EXPECT_EQ(attest::ValueOf(attest::FactsOf(Attested().at(0)), "fresh"), true);
+  EXPECT_THAT(Why(Ask(second, "BMC-0002", second.Der())), HasSubstr("attest.nonce"));
+}
+
+TEST_F(AttestedDesk, ACredentialBindsAnAttestationKeyWithoutACertificate) {
+  Want("required");
+  scene.statement.ak_public_area = scene.ak.area;
+  EXPECT_THAT(Why(Ask(scene, "BMC-0001", scene.Der())), HasSubstr("attest.not-bound"));
+  auto given = desk->AttestationNonce({.product = "",
+                                       .caller = ByToken(token),
+                                       .ek_certificate = Bytes(scene.ek_certificate.der().begin(),
+                                                               scene.ek_certificate.der().end()),
+                                       .ak_public = scene.ak.area});
+  ASSERT_TRUE(given) << given.error().ToString();
+  EXPECT_TRUE(given->nonce.empty());
+  EXPECT_GT(given->credential.size(), 60u);
+}
+
+TEST_F(AttestedDesk, ForbiddenAndOptional) {
+  Want("forbidden");
+  EXPECT_THAT(Why(Ask(scene, "BMC-0001", scene.Der())), HasSubstr("attest.forbidden"));
+  EXPECT_TRUE(Ask(scene, "BMC-0001", {}));
+}
+
+TEST_F(AttestedDesk, OptionalEvidenceMustHoldToo) {
+  Want("optional");
+  attest::test::Scene bad{{}};
+  EXPECT_THAT(Why(Ask(bad, "BMC-0002", bad.Der())), HasSubstr("attest.unknown-root"));
+  EXPECT_TRUE(Ask(scene, "BMC-0001", {}));
+  EXPECT_TRUE(Attested().empty());
 }
 
 }  // namespace

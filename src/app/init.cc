@@ -5,7 +5,9 @@
 
 #include "anchors/read.h"
 #include "app/factory.h"
+#include "app/on_behalf.h"
 #include "app/trials.h"
+#include "app/vendor_roots.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
 #include "ledger/events.h"
@@ -253,8 +255,17 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   BM_CHECK(
       WriteFileAtomic(layout.public_dir() / "root.pem", authorities.front().certificate.ToPem()));
 
-  const plan::Pki* disclosure = plan.DisclosurePki();
+  // Slots may be certified under PKIs of their own.
   std::optional<fs::path> none;
+  for (const plan::Pki& other : plan.pkis) {
+    if (other.purpose != plan::Purpose::kIdentity || &other == identity) continue;
+    BM_TRY(std::vector<Authority> made, maker.MakeAll(other, std::nullopt, &none));
+    ShowLevels(other, made, meant, result);
+    BM_CHECK(WriteFileAtomic(layout.public_dir() / ("pki-" + other.id + "-root.pem"),
+                             made.front().certificate.ToPem()));
+  }
+
+  const plan::Pki* disclosure = plan.DisclosurePki();
   BM_TRY(std::vector<Authority> disclosing, maker.MakeAll(*disclosure, std::nullopt, &none));
   BM_TRY(Issued signer,
          maker.MakeEndEntity(*disclosure, disclosing, pki::DisclosureProfile(), "disclosure"));
@@ -271,6 +282,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   for (const plan::Pki& pki : plan.pkis) {
     if (pki.purpose == plan::Purpose::kAnchor) BM_CHECK(MakeAnchorPki(making, pki, signers));
   }
+  BM_CHECK(KeepVendorRoots(layout, plan, options.plan_file.parent_path()));
+  BM_CHECK(KeepOtherDisclosures(layout, plan, options.plan_file.parent_path()));
   BM_CHECK(ReadAnchorFiles(making, *keys.online, options.plan_file.parent_path(), signers));
   if (const plan::Anchor* boot = plan.FindAnchorKind(vocab::AnchorKind::kFirstBoot)) {
     BM_TRY(crypto::PublicKey key, line::AnchorKey({plan, *keys.online, signers, {}}, *boot));

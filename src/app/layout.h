@@ -40,6 +40,17 @@ struct Layout {
   fs::path devices() const { return root / "devices"; }
   // pool holds the sealed batches of keys made ahead, a file a batch.
   fs::path pool() const { return root / "pool"; }
+  // seeds holds the batches of seeds that are kept, each seed sealed, a file a batch.
+  fs::path seeds() const { return root / "seeds"; }
+  // silicon is the silicon maker's side of a rehearsal: what it fused into each chip.
+  fs::path silicon() const { return root / "silicon"; }
+  // secrets holds what units were given and nobody has been handed yet, sealed: SLOT/SERIAL.
+  fs::path secrets() const { return root / "secrets"; }
+  // vendor_roots holds the makers' roots that a plan's slots name, as they were when it was
+  // adopted: PRODUCT.SLOT.pem.
+  fs::path vendor_roots() const { return root / "vendor-roots"; }
+  // parts_maker holds the authority of a rehearsal's maker of TPMs.
+  fs::path parts_maker() const { return root / "parts-maker"; }
   // labels holds each unit's label as it was printed: SERIAL.png and SERIAL.svg.
   fs::path labels() const { return root / "labels"; }
   fs::path local_credential() const { return root / "credential"; }

@@ -89,6 +89,12 @@ class Revoker {
     }
     BM_TRY(auto reader, f_.NewReader());
     return reader->ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+      if (e.type == ledger::IdentityAdopted::kType) {
+        BM_TRY(ledger::IdentityAdopted body, ledger::BodyOf<ledger::IdentityAdopted>(e));
+        if (auto it = wanted.find(body.serial); it != wanted.end())
+          it->second->becomes = body.state;
+        return {};
+      }
       if (e.type != ledger::IdentityState::kType) return {};
       BM_TRY(ledger::IdentityState body, ledger::BodyOf<ledger::IdentityState>(e));
       auto it = wanted.find(body.serial);

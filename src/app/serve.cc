@@ -7,6 +7,7 @@
 
 #include "app/enrol_desk.h"
 #include "app/lend.h"
+#include "app/onboarding.h"
 #include "app/server_identity.h"
 #include "app/station_service.h"
 #include "app/watch.h"
@@ -163,6 +164,12 @@ struct Server::Impl {
     std::vector<server::Route> open{{std::string(kCmp), cmp.get()},
                                     {std::string(kScep), scep.get()}};
     if (options.allow_plain_keygen) open.push_back({std::string(enroll::est::kPrefix), est.get()});
+    // What a device asks for before it has a certificate goes over no TLS, and needs none.
+    std::set<std::string> onboarded = OnboardedProducts(plans);
+    if (!onboarded.empty()) {
+      BM_TRY(onboarding, Onboarding::Make(layout.root, onboarded, clock));
+      open.push_back({std::string(kOnboarding), onboarding.get()});
+    }
     BM_TRY(http, server::HttpServer::Start(plain, open));
     server::CoapsOptions datagrams{.address = options.address,
                                    .port = options.coaps_port,
@@ -187,6 +194,8 @@ struct Server::Impl {
       add("CMP", "http", http->port(), fmt::format("{}/p/{}", kCmp, id));
       add("SCEP", "http", http->port(), fmt::format("{}/{}", kScep, id));
     }
+    for (const std::string& id : onboarded)
+      add("onboarding", "http", http->port(), fmt::format("{}/{}", kOnboarding, id));
     add("stations", "https", https->port(), std::string(kStations));
     add("metrics", "http", watching->port(), "/metrics");
     return {};
@@ -228,6 +237,7 @@ struct Server::Impl {
   std::unique_ptr<enroll::cmp::Cmp> cmp;
   std::unique_ptr<enroll::scep::Scep> scep;
   std::unique_ptr<StationService> stations;
+  std::unique_ptr<Onboarding> onboarding;
   std::unique_ptr<Lender> lender;
   std::unique_ptr<server::HttpServer> https, http, watching;
   std::unique_ptr<server::CoapsServer> coaps;

@@ -6,11 +6,16 @@
 
 #include "app/pool.h"
 #include "app/release.h"
+#include "app/seeds.h"
+#include "app/silicon_maker.h"
 #include "app/station_file.h"
+#include "app/vendor_roots.h"
 #include "cbor/cose.h"
 #include "ledger/events.h"
 #include "ledger/sqlite/account.h"
 #include "line/arrival.h"
+#include "line/element_part.h"
+#include "line/parts_bin.h"
 
 namespace birthmark::app {
 namespace {
@@ -130,33 +135,56 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
                           .clock = clock,
                           .context = f->context});
   BM_TRY(std::unique_ptr<line::Pool> pool, OpenPool(*f, clock));
+  line::SecretDesk secrets({.log = *f->log,
+                            .log_dir = f->layout.ledger(),
+                            .keys = *f->keys.online,
+                            .folder = f->layout.secrets(),
+                            .plan = plan,
+                            .desk = desk,
+                            .clock = clock,
+                            .rng = f->rng,
+                            .context = f->context});
+  SeedOrigins origins(f->log->registry(), EventsOf(f->log->registry()));
+  line::PartsBin bin(*f->log, f->layout.ledger(), plan, clock, desk);
+  const bool parts = std::ranges::any_of(plan.identities, [](const plan::IdentitySlot& s) {
+    return s.method == vocab::Method::kSapodilla;
+  });
   line::Faults faults(options.faults);
   std::string board(plan::ToText(*plan.board));
   bool firmware_runs =
       std::ranges::any_of(plan.stations, [](const plan::Station& s) { return s.link == "qemu"; });
   line::Arrivals* arrivals = nullptr;
-  line::LineRun run({.log = *f->log,
-                     .log_dir = f->layout.ledger(),
-                     .plan = plan,
-                     .firmware = firmware,
-                     .desk = desk,
-                     .clock = clock,
-                     .rng = f->rng,
-                     .place =
-                         [&](const std::string& serial) {
-                           if (arrivals != nullptr) return arrivals->Place();
-                           fs::path state = f->layout.devices() / serial;
-                           return firmware_runs ? line::Fixture::PlaceFirmware(state)
-                                                : line::Fixture::PlaceEmulated(
-                                                      board, state, faults.ForEmulator());
-                         },
-                     .sessions = shift.sessions,
-                     .tell = options.tell,
-                     .context = f->context,
-                     .faults = &faults,
-                     .labels = f->layout.labels(),
-                     .pool = pool.get(),
-                     .patient = links.has_value()});
+  line::LineRun run(
+      {.log = *f->log,
+       .log_dir = f->layout.ledger(),
+       .plan = plan,
+       .firmware = firmware,
+       .desk = desk,
+       .clock = clock,
+       .rng = f->rng,
+       .place = [&](const std::string& serial) -> Result<line::Fixture> {
+         if (arrivals != nullptr) return arrivals->Place();
+         fs::path state = f->layout.devices() / serial;
+         if (firmware_runs) return line::Fixture::PlaceFirmware(state);
+         if (parts) BM_CHECK(TakePart(f->layout, state));
+         BM_TRY(std::vector<std::string> extra, FusesOf(*f, origins, serial));
+         for (std::string& fault : faults.ForEmulator()) extra.push_back(std::move(fault));
+         BM_TRY(std::string element,
+                line::EmulatedElement(plan, state, f->layout.parts_maker(), serial));
+         return line::Fixture::PlaceEmulated(board, state, extra, element);
+       },
+       .sessions = shift.sessions,
+       .tell = options.tell,
+       .context = f->context,
+       .faults = &faults,
+       .labels = f->layout.labels(),
+       .vendor_roots =
+           [&](const std::string& slot) { return VendorRootsOf(f->layout, plan.product.id, slot); },
+       .elements = &bin,
+       .secrets = &secrets,
+       .seeds = &origins,
+       .pool = pool.get(),
+       .patient = links.has_value()});
   std::optional<line::Arrivals> coming;
   if (links) {
     coming.emplace(line::ArrivalServices{.run = run,

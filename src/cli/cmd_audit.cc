@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/factory.h"
 #include "audit/audit.h"
 #include "cli/handlers.h"
 #include "cli/table.h"
@@ -78,6 +79,11 @@ Result<int> AuditKeys(const Invocation& in) {
   options.progress = StderrIsTerminal();
   if (in.Has("--group-list")) {
     BM_TRY(options.group_keys, audit::ReadDigests(in.Get("--group-list")));
+  }
+  if (in.Has("--groups-of")) {
+    BM_TRY(auto reader, app::OpenReader(in.Get("--groups-of")));
+    BM_TRY(std::vector<ledger::GroupRow> groups, ledger::AllGroups(reader->registry().db()));
+    for (const ledger::GroupRow& g : groups) options.group_keys.insert(g.spki);
   }
   std::vector<std::filesystem::path> paths;
   for (const std::string& p : in.All("PATH")) paths.emplace_back(p);

@@ -4,6 +4,7 @@
 
 #include "anchors/inspect.h"
 #include "app/init.h"
+#include "app/on_behalf.h"
 #include "cli/handlers.h"
 #include "cli/keys.h"
 #include "cli/terminal.h"
@@ -106,8 +107,19 @@ Result<int> CredentialIssue(const Invocation& in) {
   const std::string role = in.Get("--role");
   BM_TRY(uint64_t days,
          in.Number("--days", static_cast<uint64_t>(app::CredentialDays(role)), 1, 366));
-  BM_TRY(std::string pseudonym, app::IssueCredential(in.Arg("WS"), role, keys, SystemClock(),
-                                                     in.dry_run(), static_cast<int>(days)));
+  if (in.Has("--request") != in.Has("--output")) {
+    return Usage("credential.request", "--request and --output go together",
+                 "the certificate for a key of the holder's own goes into a file");
+  }
+  std::string pseudonym;
+  if (in.Has("--request")) {
+    BM_TRY(pseudonym,
+           app::CertifyCredential(in.Arg("WS"), role, in.Get("--request"), in.Get("--output"), keys,
+                                  SystemClock(), in.dry_run(), static_cast<int>(days)));
+  } else {
+    BM_TRY(pseudonym, app::IssueCredential(in.Arg("WS"), role, keys, SystemClock(), in.dry_run(),
+                                           static_cast<int>(days)));
+  }
   if (in.json()) {
     PrintLine(fmt::format(R"({{"pseudonym": {}, "role": {}}})", JsonString(pseudonym),
                           JsonString(in.Get("--role"))));

@@ -204,8 +204,21 @@ Result<int> UnitShow(const Invocation& in) {
     return Refused("unit.unknown", "no unit is called " + unit,
                    "`birthmark unit list WS` lists them");
   BM_TRY(std::vector<ledger::IdentityRow> identities, view->registry().IdentitiesOf(unit));
+  BM_TRY(std::vector<ledger::SecretRow> secrets, ledger::SecretsOf(view->registry().db(), unit));
   Table table({"at", "station", "what", "outcome", "shown by", "detail"});
+  bool seeded = std::ranges::any_of(identities, [](const auto& i) { return i.method == "carrot"; });
   BM_CHECK(view->events().ForEach([&](uint64_t, const ledger::Event& e, ByteView) -> Status {
+    if (seeded && e.type == ledger::SeedsUsed::kType) {
+      BM_TRY(ledger::SeedsUsed used, ledger::BodyOf<ledger::SeedsUsed>(e));
+      auto it = std::ranges::find(used.units, unit);
+      auto at = static_cast<size_t>(it - used.units.begin());
+      if (it == used.units.end() || at >= used.chips.size()) return {};
+      table.Add({Moment(used.from), "", "key outside", used.form, "",
+                 fmt::format("from the seed of chip {}, batch {}; {} for {} ms at most; {}",
+                             used.chips[at], used.batch, used.place, used.to - used.from + 1,
+                             used.destroyed)});
+      return {};
+    }
     if (e.subject != "unit:" + unit) return {};
     if (e.type == ledger::UnitVisit::kType) {
       BM_TRY(ledger::UnitVisit v, ledger::BodyOf<ledger::UnitVisit>(e));
@@ -215,6 +228,12 @@ Result<int> UnitShow(const Invocation& in) {
       BM_TRY(ledger::IdentityIssued i, ledger::BodyOf<ledger::IdentityIssued>(e));
       table.Add({Moment(e.at), e.station.value_or(""), "certificate", "issued", i.proof,
                  ToHex(i.serial)});
+    } else if (e.type == ledger::SecretProvisioned::kType) {
+      BM_TRY(ledger::SecretProvisioned s, ledger::BodyOf<ledger::SecretProvisioned>(e));
+      table.Add({Moment(e.at), e.station.value_or(""), s.slot, s.how, s.check ? "key-check" : "",
+                 s.batch   ? "key of " + *s.batch
+                 : s.check ? fmt::format("{} bits, check {}", s.bits, ToHex(*s.check))
+                           : fmt::format("{} bits", s.bits)});
     } else if (e.type == ledger::IdentityState::kType) {
       BM_TRY(ledger::IdentityState i, ledger::BodyOf<ledger::IdentityState>(e));
       table.Add({Moment(e.at), e.station.value_or(""), "identity", i.state, "", i.reason});
@@ -237,6 +256,11 @@ Result<int> UnitShow(const Invocation& in) {
       fmt::format("{}  {}  at {}  {} visits", Bold(unit), row->state, row->site, row->visits));
   for (const ledger::IdentityRow& i : identities)
     PrintLine(fmt::format("{}  {}  {}  {}", i.slot, i.method, i.state, ToHex(i.serial)));
+  for (const ledger::SecretRow& s : secrets) {
+    PrintLine(fmt::format(
+        "{}  {}  {}", s.slot, s.how,
+        s.batch.empty() ? fmt::format("{} bits, no certificate", s.bits) : "key of " + s.batch));
+  }
   Print(table.Text(false));
   return 0;
 }
@@ -250,36 +274,6 @@ Result<int> KeyList(const Invocation& in) {
                Date(k.created_at), k.destroyed_at ? Date(*k.destroyed_at) : ""});
   }
   Print(table.Text(in.json()));
-  return 0;
-}
-
-Result<int> KeyShow(const Invocation& in) {
-  BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
-  BM_TRY(std::vector<ledger::KeyRow> keys, view->registry().Keys());
-  auto key = std::ranges::find(keys, in.Arg("KEY"), &ledger::KeyRow::id);
-  if (key == keys.end())
-    return Refused("key.unknown", "no such key: " + in.Arg("KEY"),
-                   "`birthmark key list WS` lists them");
-  BM_TRY(ledger::Event event, view->EventAt(key->seq));
-  BM_TRY(ledger::KeyCreated body, ledger::BodyOf<ledger::KeyCreated>(event));
-  Fields f;
-  f.Add("key", key->id);
-  f.Add("purpose", key->purpose);
-  f.Add("algorithm", key->algorithm);
-  f.Add("store", key->store);
-  f.Add("side", std::string(Side(key->offline)));
-  f.Add("SPKI SHA-256", ToHex(key->spki));
-  f.Add("made", Moment(key->created_at));
-  if (key->destroyed_at) f.Add("destroyed", Moment(*key->destroyed_at));
-  auto fact = [&](const char* name, const std::optional<bool>& value) {
-    f.Add(name, value ? (*value ? "true" : "false") : "not told by the store");
-  };
-  fact("local", body.facts.local);
-  fact("sensitive", body.facts.sensitive);
-  fact("always sensitive", body.facts.always_sensitive);
-  fact("extractable", body.facts.extractable);
-  fact("never extractable", body.facts.never_extractable);
-  Print(f.Text(in.json()));
   return 0;
 }
 

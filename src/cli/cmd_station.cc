@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // birthmark station add|list|disable|join|check, line push, request sign, credential revoke.
 #include "app/island.h"
+#include "app/on_behalf.h"
 #include "app/station.h"
 #include "cli/handlers.h"
 #include "cli/keys.h"
@@ -172,6 +173,20 @@ Result<int> LinePush(const Invocation& in) {
 
 Result<int> RequestSign(const Invocation& in) {
   BM_TRY(app::KeySource keys, KeysFor(in));
+  if (in.Has("--on-behalf")) {
+    BM_TRY(app::OnBehalf r,
+           app::SignOnBehalf(in.Arg("WS"), in.Arg("F"), in.Get("--output"), in.Get("--product"),
+                             in.Get("--as"), keys, SystemClock(), in.dry_run()));
+    if (in.json()) {
+      PrintLine(fmt::format(R"({{"ca": {}, "name": {}, "file": {}}})", JsonString(r.ca),
+                            JsonString(r.name), JsonString(r.file.string())));
+      return 0;
+    }
+    PrintLine(fmt::format("{}{}  {}", in.dry_run() ? "would sign " : "", r.ca, r.name));
+    if (!in.dry_run())
+      PrintLine(fmt::format("wrote {}: give it to the other party", r.file.string()));
+    return 0;
+  }
   BM_TRY(app::SignedRequest r, app::SignIslandRequest(in.Arg("WS"), in.Arg("F"), keys,
                                                       in.Get("--as"), SystemClock(), in.dry_run()));
   if (in.json()) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "app/adopt_certs.h"
+#include "app/export_secrets.h"
 #include "app/export_units.h"
 #include "app/units.h"
 #include "cli/filters.h"
@@ -150,7 +151,41 @@ class Files {
 
 }  // namespace
 
+namespace {
+
+Result<int> ExportSecrets(const Invocation& in) {
+  if (!in.Has("--output"))
+    return Usage("export.output", "secrets go into a file", "name one: -o F");
+  SystemClock clock;
+  BM_TRY(app::KeySource keys, KeysFor(in));
+  BM_TRY(auto f, app::Factory::Open(in.Arg("WS|B"), keys, false, in.Get("--product"),
+                                    in.Get("--as"), clock));
+  app::SecretExport options;
+  options.output = in.Get("--output");
+  if (in.Has("--to")) options.to = in.Get("--to");
+  options.role = in.Get("--to-role", "operator");
+  options.unencrypted = in.Has("--unencrypted");
+  options.forget = in.Has("--forget");
+  options.dry_run = in.dry_run();
+  BM_TRY(app::SecretsExported done, app::ExportSecrets(*f, options, clock));
+  if (options.unencrypted)
+    Note("the secrets in this file are encrypted with nothing; that is in the ledger");
+  if (in.json()) {
+    PrintLine(fmt::format(
+        R"({{"count": {}, "file": "{}", "protection": {}, "forgotten": {}, "dry_run": {}}})",
+        done.count, ToHex(done.file), JsonString(done.protection), done.forgotten, in.dry_run()));
+  } else {
+    PrintLine(fmt::format("{} secrets for the {}, {}{}", done.count, options.role, done.protection,
+                          in.dry_run() ? "  (dry run: nothing was written)" : ""));
+    if (done.forgotten > 0) PrintLine(fmt::format("{} kept copies destroyed", done.forgotten));
+  }
+  return 0;
+}
+
+}  // namespace
+
 Result<int> UnitExport(const Invocation& in) {
+  if (in.Has("--secrets")) return ExportSecrets(in);
   BM_TRY(auto view, app::View::Open(in.Arg("WS|B")));
   BM_TRY(ledger::IdentityFilter filter, IdentityFilterOf(in));
   if (!in.Arg("UNIT").empty()) {

@@ -10,6 +10,8 @@ namespace birthmark::cli {
 Result<int> Init(const Invocation&);
 Result<int> RequestImport(const Invocation&);
 Result<int> CredentialIssue(const Invocation&);
+// cmd_attest.cc
+Result<int> AttestVerify(const Invocation&);
 // cmd_audit.cc
 Result<int> AuditKeys(const Invocation&);
 // cmd_status.cc
@@ -30,8 +32,9 @@ Result<int> CertShow(const Invocation&);
 Result<int> UnitList(const Invocation&);
 Result<int> UnitShow(const Invocation&);
 Result<int> KeyList(const Invocation&);
-Result<int> KeyShow(const Invocation&);
 Result<int> CredentialList(const Invocation&);
+// cmd_key.cc
+Result<int> KeyShow(const Invocation&);
 // cmd_serve.cc
 Result<int> Serve(const Invocation&);
 Result<int> LineWatch(const Invocation&);
@@ -44,6 +47,14 @@ Result<int> StationCheck(const Invocation&);
 Result<int> LinePush(const Invocation&);
 Result<int> RequestSign(const Invocation&);
 Result<int> CredentialRevoke(const Invocation&);
+// cmd_reel.cc
+Result<int> ManifestNew(const Invocation&);
+Result<int> ManifestImport(const Invocation&);
+Result<int> ManifestList(const Invocation&);
+Result<int> ReelList(const Invocation&);
+Result<int> ReelShow(const Invocation&);
+Result<int> ReelQuarantine(const Invocation&);
+Result<int> ReelRelease(const Invocation&);
 // cmd_lot.cc
 Result<int> LotList(const Invocation&);
 Result<int> LotStop(const Invocation&);
@@ -60,6 +71,15 @@ Result<int> CertRevoke(const Invocation&);
 Result<int> PoolFill(const Invocation&);
 Result<int> PoolStatus(const Invocation&);
 Result<int> Reconcile(const Invocation&);
+// cmd_seed_derive.cc
+Result<int> SeedDerive(const Invocation&);
+// cmd_seed.cc
+Result<int> SeedImport(const Invocation&);
+Result<int> SeedIssue(const Invocation&);
+Result<int> SeedList(const Invocation&);
+Result<int> SeedShow(const Invocation&);
+Result<int> SeedTell(const Invocation&);
+Result<int> CertExport(const Invocation&);
 // cmd_unit.cc
 Result<int> UnitScrap(const Invocation&);
 Result<int> UnitRework(const Invocation&);

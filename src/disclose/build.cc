@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "anchors/facts.h"
+#include "answer/value.h"
 #include "crypto/cert.h"
 #include "disclose/check.h"
 #include "ledger/events.h"
+#include "plan/other_party.h"
 #include "vocab/rules.h"
 
 namespace birthmark::disclose {
@@ -33,6 +36,9 @@ struct Facts {
   std::map<std::string, std::vector<Place>> outside;    // by slot, each place once
   std::map<Digest, std::string> not_destroyed;          // key to slot: no end was recorded
   std::optional<Digest> application;                    // the newest application image
+  std::map<std::string, ledger::SeedBatch> seeds;       // batches by id
+  std::set<std::string> seeds_destroyed;                // of those, what is destroyed
+  std::map<std::string, std::string> seeds_used;        // slot to how the private halves went
 };
 
 void AddPlace(std::vector<Place>& places, Place p) {
@@ -55,6 +61,15 @@ Status Take(Facts& facts, const ledger::Event& e) {
   } else if (e.type == ledger::ImageReleased::kType) {
     BM_TRY(auto body, ledger::BodyOf<ledger::ImageReleased>(e));
     if (body.stage == "application") facts.application = body.digest;
+  } else if (e.type == ledger::SeedBatch::kType) {
+    BM_TRY(auto body, ledger::BodyOf<ledger::SeedBatch>(e));
+    facts.seeds[body.id] = std::move(body);
+  } else if (e.type == ledger::SeedCustody::kType) {
+    BM_TRY(auto body, ledger::BodyOf<ledger::SeedCustody>(e));
+    if (body.what == "destroyed") facts.seeds_destroyed.insert(body.batch);
+  } else if (e.type == ledger::SeedsUsed::kType) {
+    BM_TRY(auto body, ledger::BodyOf<ledger::SeedsUsed>(e));
+    facts.seeds_used[body.slot] = body.destroyed;
   } else if (e.type == ledger::KeyOutside::kType) {
     BM_TRY(auto body, ledger::BodyOf<ledger::KeyOutside>(e));
     std::vector<Place>& places = facts.outside[body.slot];
@@ -74,6 +89,35 @@ Status Take(Facts& facts, const ledger::Event& e) {
 
 std::optional<int64_t> End(Time t) {
   return Millis(t) >= kNoEnd ? std::nullopt : std::optional(Millis(t));
+}
+
+// SeededPlaces is the way of a key that chip and manufacturer compute from one seed (4.1.1.3). What
+// people wrote about couriers and places stays in the log; what they did is here.
+std::vector<Place> SeededPlaces(const plan::IdentitySlot& slot, const Plan& plan,
+                                const std::string& device, const Facts& facts) {
+  if (slot.mixes_entropy) {
+    return {{"born", device + ", from a seed and entropy that nobody else has", false}};
+  }
+  std::vector<Place> out;
+  bool kept = false, open = false, any = false;
+  for (const auto& [id, batch] : facts.seeds) {
+    if (batch.product != plan.product.id) continue;
+    any = true;
+    open = open || batch.protection == "none";
+    kept = kept || !facts.seeds_destroyed.contains(id);
+    AddPlace(out, {"born", "silicon maker: seed for the chip's " + batch.origin, true});
+  }
+  auto used = facts.seeds_used.find(std::string(vocab::ToText(slot.slot)));
+  if (!any)
+    return {{"born", "whoever holds the seed can compute it", true}, {"born", device, false}};
+  if (open) out.push_back({"kept", "seed file encrypted with nothing", true});
+  if (kept) out.push_back({"kept", "derivation site: seeds sealed, not used up", true});
+  if (used != facts.seeds_used.end())
+    out.push_back({"born", "derivation site: plain memory", true});
+  out.push_back({"born", device, false});
+  if (used != facts.seeds_used.end()) out.push_back({"destroyed", used->second, true});
+  if (!kept) out.push_back({"destroyed", "derivation site: seeds used up and erased", true});
+  return out;
 }
 
 // PlacesOf is the way of a slot's key: outside the device first where the method says so or the log
@@ -97,9 +141,16 @@ std::vector<Place> PlacesOf(const plan::IdentitySlot& slot, const Plan& plan, co
     case vocab::Method::kAvocado:
       return {{"born", device, false}};
     case vocab::Method::kBamboo:
+      if (slot.derived)
+        return {{"born", "whoever holds the master key can compute it", true},
+                {"installed", device, false}};
+      if (slot.slot == vocab::Identity::kGroup)
+        return {{"born", "the factory's key store", true},
+                {"kept", "the factory's key store, until its batch is full", true},
+                {"installed", device, false}};
       return {{"born", "the factory's systems", true}, {"installed", device, false}};
     case vocab::Method::kCarrot:
-      return {{"born", "whoever holds the seed can compute it", true}, {"born", device, false}};
+      return SeededPlaces(slot, plan, device, facts);
     case vocab::Method::kSalak:
       return {{"born", device, false}};
     case vocab::Method::kSapodilla:
@@ -114,8 +165,11 @@ std::vector<const Authority*> AuthoritiesOf(const plan::Pki& pki, const Facts& f
                                   ? "anchor:" + pki.id
                                   : std::string(plan::ToText(pki.purpose));
   std::vector<const Authority*> out;
+  // Several PKIs may have one purpose: its word counts only for one that no authority names.
+  const bool named = std::any_of(facts.authorities.begin(), facts.authorities.end(),
+                                 [&](const Authority& a) { return a.ca.pki == pki.id; });
   for (const Authority& a : facts.authorities) {
-    if (a.ca.pki == pki.id || a.ca.pki == purpose) out.push_back(&a);
+    if (a.ca.pki == (named ? pki.id : purpose)) out.push_back(&a);
   }
   return out;
 }
@@ -252,8 +306,16 @@ void FromPlan(const Plan& plan, const Facts& facts, Disclosure& d) {
     i.birth = vocab::ToText(vocab::BirthOf(s.method));
     i.method = vocab::ToText(s.method);
     i.places = PlacesOf(s, plan, facts);
+    if (s.ca_option) i.authority = plan::ToText(*s.ca_option);
+    if (auto ref = plan::OtherDisclosure(s)) i.refers = ref->sha256;
+    // The maker's own PKI is none of those that are drawn here.
+    if (s.ca_option == plan::CaOption::kGeneric) i.pki.clear();
     i.transfer = vocab::ToText(s.transfer);
     i.algorithm = vocab::ToText(s.algorithm);
+    if (s.batch) {
+      i.shared =
+          plan.publication.exact_counts ? std::to_string(*s.batch) : answer::Bucket(*s.batch);
+    }
     d.identities.push_back(std::move(i));
   }
   for (const plan::Store& s : plan.stores) {

@@ -150,6 +150,7 @@ std::string Joined(const std::vector<T>& items, F f) {
 
 std::string KeyWords(const Identity& i) {
   std::string out = fmt::format("{}: {}, {}", Plain(i.slot), Plain(i.method), Plain(i.transfer));
+  if (i.shared) out += fmt::format(", shared by {} devices", Plain(*i.shared));
   for (const Place& p : i.places)
     out += fmt::format(", {} {}{}", Plain(p.how), Plain(p.where), p.outside ? " (outside)" : "");
   return out;

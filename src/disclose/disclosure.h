@@ -63,8 +63,13 @@ struct Identity {
   std::string birth;   // vocab: "device-generated"…
   std::string method;  // vocab: "avocado"…
   std::vector<Place> places;
-  std::string transfer;  // vocab: "mechanically-transferred"…
+  std::optional<Digest> refers;  // of the other party's signed disclosure
+  std::string transfer;          // vocab: "mechanically-transferred"…
   std::string algorithm;
+  // Sapodilla: "generic" (the silicon maker's own), "on-behalf", "connected".
+  std::optional<std::string> authority;
+  // Of a group key: by how many devices, "<= 100000" unless the plan tells exact counts.
+  std::optional<std::string> shared;
   template <class V>
   void Fields(V& v) {
     v("pki", pki);
@@ -73,8 +78,11 @@ struct Identity {
     v("birth", birth);
     v("method", method);
     v("places", places);
+    v("refers", refers);
+    v("shared", shared);
     v("transfer", transfer);
     v("algorithm", algorithm);
+    v("authority", authority);
   }
 };
 

@@ -29,9 +29,12 @@ void Way(Svg& s, double y, const Identity& id) {
   auto place = [&](size_t i) {
     return std::pair{90 + step * static_cast<double>(i), y + (id.places[i].outside ? 20.0 : 44.0)};
   };
-  s.Text(s.width() - 4, y + 10, fmt::format("{}, {}", id.slot, id.transfer), s.width() - 90, "end",
-         "s");
-  s.Say(fmt::format("{}: {}, {}, {}, lock {}", id.slot, id.method, id.birth, id.transfer, id.lock));
+  s.Text(
+      s.width() - 4, y + 10,
+      fmt::format("{}, {}{}", id.slot, id.transfer, id.shared ? ", shared by " + *id.shared : ""),
+      s.width() - 90, "end", "s");
+  s.Say(fmt::format("{}: {}, {}, {}, lock {}{}", id.slot, id.method, id.birth, id.transfer, id.lock,
+                    id.shared ? fmt::format(", shared by {} devices", *id.shared) : ""));
   for (size_t i = 0; i < n; ++i) {
     auto [x, py] = place(i);
     if (i > 0) {

@@ -78,10 +78,17 @@ std::string Keys(const Disclosure& d) {
   std::string out;
   for (const Identity& i : d.identities) {
     out += Line(Plain(i.slot),
-                fmt::format("{}: {}, {}; {}; identity lock: {}{}", Plain(i.method), Plain(i.birth),
-                            Plain(i.transfer), Plain(i.algorithm), Plain(i.lock),
-                            i.pki.empty() ? "" : "; PKI " + Plain(i.pki)),
+                fmt::format("{}: {}, {}; {}; identity lock: {}{}{}", Plain(i.method),
+                            Plain(i.birth), Plain(i.transfer), Plain(i.algorithm), Plain(i.lock),
+                            i.pki.empty() ? "" : "; PKI " + Plain(i.pki),
+                            i.shared ? "; shared by " + Plain(*i.shared) + " devices" : ""),
                 2, 12);
+    if (i.authority) {
+      out += Line("certified",
+                  fmt::format("in the silicon maker's factory: {}{}", Plain(*i.authority),
+                              i.refers ? "; its own disclosure: SHA-256 " + ToHex(*i.refers) : ""),
+                  4, 12);
+    }
     for (const Place& p : i.places) {
       out += Line(Plain(p.how),
                   fmt::format("{}{}", Plain(p.where), p.outside ? " (outside the device)" : ""), 4,

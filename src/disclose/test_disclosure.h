@@ -81,6 +81,7 @@ inline Disclosure Sample() {
                    "device-generated",
                    "avocado",
                    {{"born", "device: private memory", false}},
+                   std::nullopt,
                    "mechanically-transferred",
                    "ecdsa-p256"}};
   d.stores = {{"fuses", "otp-fuse", true, "soc", {}}, {"nor", "spi-nor", false, "soc", "boot"}};

@@ -43,6 +43,7 @@ struct Enrolment {
   crypto::PublicKey key;
   std::string proof = "csr-signature";
   bool renewal = false;  // a new certificate for a unit that has one: the old one is superseded
+  Bytes attestation;     // AttestationBundle of the request; empty when it has none
 };
 
 // Granted is a certificate whose event is durable. Bytes and no parsed certificate: parsing costs
@@ -56,10 +57,26 @@ struct Granted {
 // GrantedKey is the same with a private key that was made for the unit (bamboo).
 struct GrantedKey {
   Granted granted;
-  SecretBytes private_key;  // PKCS #8 (RFC 5958) DER; the desk keeps no copy
   // Whoever holds a copy of the private key in the clear holds this too, and lets go of it when the
-  // copy is wiped: the last one to let go makes the desk record the key's end.
+  // copy is wiped: the last one to let go makes the desk record the key's end. It stands before the
+  // key, so that it goes after it.
   std::shared_ptr<const void> copy;
+  SecretBytes private_key;  // PKCS #8 (RFC 5958) DER; the desk keeps no copy
+};
+
+// NonceRequest asks for a nonce that evidence will hold. With an endorsement key's certificate and
+// an attestation key's public area it comes inside a credential that only their TPM opens, and so
+// proves that the two belong together.
+struct NonceRequest {
+  std::string product;
+  Caller caller;
+  Bytes ek_certificate;  // DER; empty: a bare nonce
+  Bytes ak_public;       // TPMT_PUBLIC or TPM2B_PUBLIC
+};
+struct GivenNonce {
+  Bytes nonce;          // empty when it is in the credential
+  Bytes credential;     // as tpm2_activatecredential reads it
+  int64_t seconds = 0;  // it is good for
 };
 
 // Revocation asks to end a certificate. A device may end its own; stations and people what their
@@ -122,6 +139,11 @@ class Desk {
   // TokenSecret gives the secret of a token that can still be used. Errors: enroll.not-authorised,
   // the same for an unknown, a used-up and an expired one.
   virtual Result<SecretBytes> TokenSecret(const std::string& id) = 0;
+  // AttestationNonce gives a nonce once. Errors: enroll.not-authorised, enroll.bad-request (no such
+  // keys, or a desk that looks at no attestation), enroll.wait.
+  virtual Result<GivenNonce> AttestationNonce(const NonceRequest&) {
+    return Refused("enroll.bad-request", "no attestation is looked at here");
+  }
   // CallerOf says whose a certificate is. It must lead to one of our anchors, be within its time
   // and not revoked. Errors: enroll.not-authorised.
   virtual Result<Caller> CallerOf(const crypto::Certificate& c,

@@ -259,7 +259,7 @@ void TestDesk::EnrolServerKey(Enrolment e, std::function<void(Result<GrantedKey>
       e.key = key->public_key();
       BM_TRY(Granted granted, Issue(e));
       BM_TRY(SecretBytes pkcs8, key->ToPkcs8());
-      return GrantedKey{std::move(granted), std::move(pkcs8)};
+      return GrantedKey{std::move(granted), nullptr, std::move(pkcs8)};
     };
     done(make());
   });

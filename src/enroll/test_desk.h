@@ -56,6 +56,9 @@ class TestDesk : public Desk {
 
   void Enrol(Enrolment e, std::function<void(Result<Granted>)> done) override;
   void EnrolServerKey(Enrolment e, std::function<void(Result<GrantedKey>)> done) override;
+  Result<GivenNonce> AttestationNonce(const NonceRequest&) override {
+    return GivenNonce{.nonce = ToBytes("nonce"), .credential = {}, .seconds = 600};
+  }
   void Confirm(const std::string& via, const Caller& caller, const Bytes& serial, bool accepted,
                std::function<void(Status)> done) override;
   void Revoke(Revocation r, std::function<void(Status)> done) override;

@@ -26,7 +26,10 @@ using Code = std::unique_ptr<QRcode, FreeCode>;
 
 // Encode checks the fields too, for a Label can be made by hand. Level M mends 15 % of the code.
 Result<Code> Encode(const Label& label) {
-  BM_TRY(const Label checked, Make(label.product, label.serial));
+  BM_TRY(Label checked, Make(label.product, label.serial));
+  if (!label.password.empty()) {
+    BM_TRY(checked, WithPassword(std::move(checked), label.password));
+  }
   Code code(QRcode_encodeString8bit(ToText(checked).c_str(), 0, QR_ECLEVEL_M));
   if (code == nullptr)
     return std::unexpected(FromErrno("label.draw", "making the QR code of a label", errno));
@@ -85,7 +88,8 @@ Result<std::string> ToSvg(const Label& label) {
       x = end;
     }
   }
-  const double side = (code->width + 2 * kQuiet) * kModule, height = side + 2 * kLineHeight;
+  const double side = (code->width + 2 * kQuiet) * kModule,
+               height = side + (label.password.empty() ? 2 : 3) * kLineHeight;
   return fmt::format(
              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:g}mm\" height=\"{1:g}mm\" "
              "viewBox=\"0 0 {0:g} {1:g}\">\n"
@@ -94,7 +98,11 @@ Result<std::string> ToSvg(const Label& label) {
              "<path transform=\"scale({4:g})\" shape-rendering=\"crispEdges\" d=\"{5}\"/>\n",
              side, height, Escaped(label.product), Escaped(label.serial), kModule, path) +
          Line(label.product, side, side + kTextSize / 2) +
-         Line(label.serial, side, side + kTextSize / 2 + kLineHeight) + "</svg>\n";
+         Line(label.serial, side, side + kTextSize / 2 + kLineHeight) +
+         (label.password.empty()
+              ? ""
+              : Line(label.password, side, side + kTextSize / 2 + 2 * kLineHeight)) +
+         "</svg>\n";
 }
 
 Result<Bytes> ToPng(const Label& label) {

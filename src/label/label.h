@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The label of a unit: a QR code with product and serial number, drawn and read back
-// (docs/formats/label.md). It never holds a secret. Leaves out printers and asking the chip (line).
+// (docs/formats/label.md); with the initial password where the plan declares that, and no other
+// secret. Leaves out printers and asking the chip (line).
 // Pure functions; thread-safe.
 #pragma once
 
@@ -16,6 +17,7 @@ namespace birthmark::label {
 struct Label {
   std::string product;
   std::string serial;
+  std::string password;  // empty: none is on it
   bool operator==(const Label&) const = default;
 };
 
@@ -26,9 +28,12 @@ inline constexpr size_t kMaxPngPixels = size_t{16} << 20;
 // Make checks both fields: 1 to 64 printable ASCII characters without space, "/", "\" and ":",
 // which scanners, file names and unit ids take for something else. Errors: label.field.
 Result<Label> Make(std::string_view product, std::string_view serial);
+// WithPassword adds the initial password: 8 to 64 characters as above. Errors: label.field.
+Result<Label> WithPassword(Label label, std::string_view password);
 
 // ToText is the message inside the code: ISO/IEC 15434 format 06 with the data identifiers 1P
-// (product) and S (serial number) of ANSI MH10.8.2.
+// (product), S (serial number) and, for the password, Z (agreed between the parties) of ANSI
+// MH10.8.2.
 std::string ToText(const Label& label);
 // ParseText reads exactly what ToText writes. Errors: label.text, label.field.
 Result<Label> ParseText(std::string_view text);

@@ -58,9 +58,36 @@ TEST(LabelText, RefusesEveryOtherForm) {
                 "1Pp\x1dSs\x1e\x04"));
 }
 
+TEST(LabelText, APasswordIsAFieldOfItsOwnAndOnlyThere) {
+  Label l = *WithPassword(kUnit, "ABCD-EFGH-JKLM-NPQR");
+  const std::string text = ToText(l);
+  EXPECT_NE(text.find("\x1dZABCD-EFGH-JKLM-NPQR\x1e\x04"), std::string::npos);
+  EXPECT_EQ(*ParseText(text), l);
+  EXPECT_EQ(ToText(kUnit).find("\x1dZ"), std::string::npos);
+  EXPECT_EQ(WithPassword(kUnit, "short").error().code, "label.field");
+  EXPECT_EQ(WithPassword(kUnit, "with a space").error().code, "label.field");
+  const std::string start =
+      "[)>\x1e"
+      "06\x1d"
+      "1Pp\x1dSs";
+  EXPECT_TRUE(ParseText(start + "\x1dZ12345678\x1e\x04"));
+  for (const char* bad : {"\x1dZ", "\x1dZ1234567", "\x1d",
+                          "\x1d"
+                          "Q12345678",
+                          "\x1dZ12345678\x1dZ12345678"})
+    EXPECT_FALSE(ParseText(start + bad + "\x1e\x04")) << bad;
+  auto png = ToPng(l);
+  ASSERT_TRUE(png) << png.error().ToString();
+  EXPECT_EQ(*ReadPng(*png), l);
+  auto svg = ToSvg(l);
+  ASSERT_TRUE(svg);
+  EXPECT_NE(svg->find(">ABCD-EFGH-JKLM-NPQR<"), std::string::npos);
+}
+
 TEST(LabelPng, ComesBackThroughTheScanner) {
-  for (const Label& l : {kUnit, Label{"p", "1"}, Label{std::string(64, 'W'), std::string(64, '~')},
-                         Label{"a&b", "<\">"}}) {
+  for (const Label& l :
+       {kUnit, Label{"p", "1", ""}, Label{std::string(64, 'W'), std::string(64, '~'), ""},
+        Label{"a&b", "<\">", ""}}) {
     auto png = ToPng(l);
     ASSERT_TRUE(png) << png.error().ToString();
     auto back = ReadPng(*png);

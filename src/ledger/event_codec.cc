@@ -21,19 +21,23 @@ constexpr std::string_view kRecordedKey = "\x68recorded\x1b";  // … a number o
 constexpr int64_t kPlaceholder = int64_t{1} << 32;
 
 constexpr std::string_view kTypes[] = {
-    Genesis::kType,           PlanAdopted::kType,      KeyCreated::kType,
-    KeyDestroyed::kType,      CaCreated::kType,        RequestCarried::kType,
-    CredentialIssued::kType,  SessionOpened::kType,    SessionClosed::kType,
-    ImageReleased::kType,     AnchorRead::kType,       IdentityIssued::kType,
-    IdentityState::kType,     UnitIntent::kType,       UnitVisit::kType,
-    UnitState::kType,         CustodyLeg::kType,       KeyOutside::kType,
-    TrialsRun::kType,         DisclosureSigned::kType, SignerCertified::kType,
-    TokenIssued::kType,       TokenUsed::kType,        TokenRevoked::kType,
-    CredentialRevoked::kType, StationAdded::kType,     StationState::kType,
-    StationChecked::kType,    IslandOpened::kType,     EntryImported::kType,
-    EntrySetAside::kType,     SegmentImported::kType,  PoolFilled::kType,
-    PoolReleased::kType,      ReconcileClosed::kType,  UnitCorrected::kType,
-    IdentityAdopted::kType,   KeysAudited::kType,      LotState::kType,
+    Genesis::kType,           PlanAdopted::kType,       KeyCreated::kType,
+    KeyDestroyed::kType,      CaCreated::kType,         RequestCarried::kType,
+    CredentialIssued::kType,  SessionOpened::kType,     SessionClosed::kType,
+    ImageReleased::kType,     AnchorRead::kType,        IdentityIssued::kType,
+    IdentityState::kType,     UnitIntent::kType,        UnitVisit::kType,
+    UnitState::kType,         CustodyLeg::kType,        KeyOutside::kType,
+    TrialsRun::kType,         DisclosureSigned::kType,  SignerCertified::kType,
+    TokenIssued::kType,       TokenUsed::kType,         TokenRevoked::kType,
+    CredentialRevoked::kType, StationAdded::kType,      StationState::kType,
+    StationChecked::kType,    IslandOpened::kType,      EntryImported::kType,
+    EntrySetAside::kType,     SegmentImported::kType,   PoolFilled::kType,
+    PoolReleased::kType,      ReconcileClosed::kType,   UnitCorrected::kType,
+    IdentityAdopted::kType,   KeysAudited::kType,       LotState::kType,
+    SeedBatch::kType,         SeedCustody::kType,       SeedRefused::kType,
+    SeedsUsed::kType,         SecretProvisioned::kType, GroupOpened::kType,
+    PackageDelivered::kType,  ManifestImported::kType,  ElementsListed::kType,
+    ElementMatched::kType,    ReelState::kType,         KeyAttested::kType,
 };
 
 // IdPlace is the offset of the 16 octets of the id.
@@ -66,7 +70,7 @@ Result<Event> DecodeEvent(ByteView encoded) {
 }
 
 bool TakenOver(std::string_view type) {
-  for (std::string_view prefix : {"unit.", "identity.", "session.", "custody.", "pool."})
+  for (std::string_view prefix : {"unit.", "identity.", "session.", "custody.", "pool.", "secret."})
     if (type.starts_with(prefix)) return true;
   return type == KeyOutside::kType;
 }

@@ -292,17 +292,19 @@ struct UnitCorrected {
   }
 };
 
-// IdentityAdopted takes in a certificate that was issued elsewhere: declared, nothing of it seen.
+// IdentityAdopted takes in a certificate that was issued elsewhere: declared, nothing of it seen;
+// with a method, its key was seen in the unit.
 struct IdentityAdopted {
   static constexpr std::string_view kType = "identity.adopted";
-  std::string ca;  // issuer's name as it stands in the certificate
+  std::string ca;  // issuer's name as it stands in the certificate; or the id of an authority here
   Bytes cert;
   std::string slot;
   Digest spki{};
   std::string unit;
-  std::string state;  // "adopted", "revoked", "expired"
+  std::string state;  // "adopted", "revoked", "expired"; "installed": read back from the unit
+  std::optional<std::string> method;  // "sapodilla": the key came in a part; absent: unknown
   Bytes serial;
-  std::string source;  // the file's name: "index.txt"
+  std::string source;  // the file's name: "index.txt"; with sapodilla, the manifest's id
   template <class V>
   void Fields(V& v) {
     v("ca", ca);
@@ -311,6 +313,7 @@ struct IdentityAdopted {
     v("spki", spki);
     v("unit", unit);
     v("state", state);
+    v("method", method);
     v("serial", serial);
     v("source", source);
   }

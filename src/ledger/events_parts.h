@@ -56,6 +56,35 @@ struct SeedCustody {
   }
 };
 
+// SeedsUsed is a run of seeds that keys were derived from and certified, in one commit with those
+// certificates. What KeyOutside tells of one private key it tells of all of the run: each half was
+// in `place` between `from` and `to`, and was gone before this was written. Chips and units stand
+// in the same order.
+struct SeedsUsed {
+  static constexpr std::string_view kType = "seed.used";
+  int64_t to = 0;
+  std::string form;  // as in KeyPlace: "plain memory"
+  int64_t from = 0;
+  std::string slot;
+  std::string batch;
+  std::vector<std::string> chips;  // the chips' own identifiers
+  std::string place;
+  std::vector<std::string> units;
+  std::string destroyed;  // how the private halves went
+  template <class V>
+  void Fields(V& v) {
+    v("to", to);
+    v("form", form);
+    v("from", from);
+    v("slot", slot);
+    v("batch", batch);
+    v("chips", chips);
+    v("place", place);
+    v("units", units);
+    v("destroyed", destroyed);
+  }
+};
+
 // SeedRefused is a seed, or a whole file of them, that was not taken, and why.
 struct SeedRefused {
   static constexpr std::string_view kType = "seed.refused";

@@ -61,6 +61,7 @@ void FoldBody(const Event& e, const IdentityAdopted& b, Changes& out) {
   r.slot = b.slot;
   r.ca = b.ca;
   r.state = b.state;
+  r.method = b.method.value_or("");
   r.issued_at = r.state_at = e.at;
   out.push_back(std::move(r));
 }
@@ -87,6 +88,50 @@ void FoldBody(const Event& e, const PoolFilled& b, Changes& out) {
 }
 void FoldBody(const Event& e, const PoolReleased& b, Changes& out) {
   out.push_back(PoolEnd{b.unit, e.at});
+}
+
+void FoldBody(const Event&, const SeedBatch& b, Changes& out) {
+  SeedBatchRow r;
+  r.id = b.id;
+  r.product = b.product;
+  r.oem = b.oem;
+  r.format = b.format;
+  r.origin = b.origin;
+  r.protection = b.protection;
+  r.file = b.file;
+  r.count = b.count;
+  r.refused = b.refused;
+  out.push_back(std::move(r));
+}
+void FoldBody(const Event& e, const SeedCustody& b, Changes& out) {
+  out.push_back(SeedStep{b.batch, b.what, e.at});
+}
+void FoldBody(const Event&, const SeedsUsed& b, Changes& out) {
+  out.push_back(SeedRun{0, b.batch, b.chips});
+}
+
+void FoldBody(const Event& e, const ElementsListed& b, Changes& out) {
+  ElementRun run{.product = "", .reel = b.reel, .manifest = b.manifest, .parts = {}, .at = e.at};
+  // The product stands in the subject, once a run.
+  constexpr std::string_view kSubject = "product:";
+  if (e.subject && e.subject->starts_with(kSubject))
+    run.product = e.subject->substr(kSubject.size());
+  run.parts.reserve(b.elements.size());
+  for (const ListedElement& part : b.elements) run.parts.push_back({part.uid, part.spki});
+  out.push_back(std::move(run));
+}
+void FoldBody(const Event& e, const ElementMatched& b, Changes& out) {
+  out.push_back(ElementUse{b.uid, b.reel, b.unit, b.slot, e.at});
+}
+void FoldBody(const Event& e, const ReelState& b, Changes& out) {
+  out.push_back(ReelChange{b.product, b.reel, b.state, b.reason, e.at});
+}
+
+void FoldBody(const Event& e, const SecretProvisioned& b, Changes& out) {
+  out.push_back(SecretRow{0, b.unit, b.slot, b.how, b.bits, b.batch.value_or(""), b.check, e.at});
+}
+void FoldBody(const Event&, const GroupOpened& b, Changes& out) {
+  out.push_back(GroupRow{0, b.id, b.product, b.slot, b.size, b.spki, 0});
 }
 
 // FoldAs folds e when it is of type B, and says whether it was.
@@ -126,7 +171,9 @@ Status FoldImported(const Event& e, Changes& out) {
 bool IsMany(std::string_view type) {
   return type.starts_with("identity.") || type.starts_with("unit.") ||
          type.starts_with("session.") || type.starts_with("entry.") || type == KeyOutside::kType ||
-         type == PoolReleased::kType;
+         type == PoolReleased::kType || type == SeedsUsed::kType || type == ElementsListed::kType ||
+         type == SecretProvisioned::kType || type == ElementMatched::kType ||
+         type == KeyAttested::kType;
 }
 
 }  // namespace
@@ -147,11 +194,11 @@ Result<Changes> Fold(const Event& e) {
       return std::unexpected(std::move(s).error().Context(e.type));
     return out;
   }
-  BM_CHECK(
-      FoldAny<IdentityIssued, IdentityState, IdentityAdopted, UnitVisit, UnitState, PoolFilled,
-              PoolReleased, SessionOpened, SessionClosed, KeyCreated, KeyDestroyed, CaCreated,
-              CredentialIssued, CredentialRevoked, PlanAdopted, EntrySetAside, SegmentImported>(
-          e, out));
+  BM_CHECK(FoldAny<IdentityIssued, IdentityState, IdentityAdopted, UnitVisit, UnitState, PoolFilled,
+                   PoolReleased, SeedBatch, SeedCustody, SeedsUsed, SessionOpened, SessionClosed,
+                   KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, CredentialRevoked,
+                   PlanAdopted, EntrySetAside, SegmentImported, ElementsListed, ElementMatched,
+                   ReelState, SecretProvisioned, GroupOpened>(e, out));
   if (!IsMany(e.type)) out.push_back(Notable{e.type});
   return out;
 }

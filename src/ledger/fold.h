@@ -158,9 +158,70 @@ struct Notable {
   std::string type;
 };
 
-using Change = std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow,
-                            PoolEnd, CaRow, KeyRow, KeyEnd, CredentialRow, CredentialEnd, PlanRow,
-                            SessionRow, SessionEnd, ForeignEntry, ForeignEnd, Notable>;
+// SeedBatchRow is a file of seeds that was taken. Times are 0 until then.
+struct SeedBatchRow {
+  uint64_t seq = 0;
+  std::string id, product, oem, format, origin, protection;
+  Digest file{};
+  uint64_t count = 0, refused = 0, used = 0;
+  int64_t received_at = 0, opened_at = 0, destroyed_at = 0;
+};
+// SeedStep is something that happened to a batch; words of SeedCustody.
+struct SeedStep {
+  std::string batch, what;
+  int64_t at = 0;
+};
+// SeedRun is chips whose seeds were used; each is found again by its key in the index.
+struct SeedRun {
+  uint64_t seq = 0;
+  std::string batch;
+  std::vector<std::string> chips;
+};
+
+// ElementRun is a run of parts of one reel, as their maker lists them; a part's place is `pos`.
+struct ElementRun {
+  struct Part {
+    std::string uid;
+    Digest spki{};  // zero: no key is listed
+  };
+  std::string product, reel, manifest;
+  std::vector<Part> parts;
+  int64_t at = 0;
+};
+// ElementUse is a part found in a unit.
+struct ElementUse {
+  std::string uid, reel, unit, slot;
+  int64_t at = 0;
+};
+// ReelChange is a reel's new state: "received", "quarantined", "released".
+struct ReelChange {
+  std::string product, reel, state, reason;
+  int64_t at = 0;
+};
+
+// SecretRow is an identity of a unit that is no key pair, or its share of a group key.
+struct SecretRow {
+  uint64_t seq = 0;
+  std::string unit, slot, how;
+  uint64_t bits = 0;
+  std::string batch;  // of a group key; else empty
+  std::optional<Digest> check;
+  int64_t at = 0;
+};
+// GroupRow is a key that a batch of units shares on purpose.
+struct GroupRow {
+  uint64_t seq = 0;
+  std::string id, product, slot;
+  uint64_t size = 0;
+  Digest spki{};
+  uint64_t units = 0;  // that have it; counted when read
+};
+
+using Change =
+    std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow, PoolEnd, CaRow,
+                 KeyRow, KeyEnd, CredentialRow, CredentialEnd, PlanRow, SessionRow, SessionEnd,
+                 ForeignEntry, ForeignEnd, SeedBatchRow, SeedStep, SeedRun, ElementRun, ElementUse,
+                 ReelChange, SecretRow, GroupRow, Notable>;
 using Changes = std::vector<Change>;
 
 // Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are

@@ -14,6 +14,15 @@ bool Retired(const ledger::CaRow& ca, Time now) {
          (ca.max_count && ca.issued >= *ca.max_count);
 }
 
+// ProfileOf is what a slot's certificates hold.
+const pki::Profile& ProfileOf(const std::string& slot) {
+  using vocab::Identity;
+  if (slot == vocab::ToText(Identity::kDecrypt)) return pki::DeviceDecryptProfile();
+  if (slot == vocab::ToText(Identity::kAttestation) || slot == vocab::ToText(Identity::kGroup))
+    return pki::DeviceAttestationProfile();
+  return pki::IDevIdProfile();
+}
+
 }  // namespace
 
 Result<std::vector<Bytes>> IssuingDesk::ChainOf(const std::string& id) {
@@ -32,14 +41,24 @@ Result<std::vector<Bytes>> IssuingDesk::ChainOf(const std::string& id) {
   return chain;
 }
 
-Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
+const plan::Pki& IssuingDesk::PkiOf(const std::string& slot) const {
+  vocab::Identity word{};
+  const plan::IdentitySlot* found = vocab::FromText(slot, word) ? s_.plan.FindSlot(word) : nullptr;
+  const plan::Pki* pki = found == nullptr ? nullptr : s_.plan.PkiOf(*found);
+  return pki == nullptr ? *s_.plan.IdentityPki() : *pki;
+}
+
+Result<IssuingDesk::Subordinate*> IssuingDesk::Current(const std::string& slot) {
   Time now = s_.clock.Now();
+  std::optional<Subordinate>& open_ = open_for_[slot];
   if (open_ && !(open_->issues_until && Millis(now) >= *open_->issues_until) &&
-      !(open_->max_count && open_->issued >= *open_->max_count)) {
+      !(open_->max_count && signed_[open_->id] >= *open_->max_count)) {
     return &*open_;
   }
   open_.reset();
-  const plan::Pki* pki = s_.plan.IdentityPki();
+  const plan::Pki* pki = &PkiOf(slot);
+  const pki::Profile& profile = ProfileOf(slot);
+  const bool urls = &profile == &pki::IDevIdProfile();
   BM_TRY(std::vector<ledger::CaRow> all, s_.log.registry().Cas());
   bool any = false;
   for (ledger::CaRow& ca : all) {
@@ -57,7 +76,9 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
                     .prepared = nullptr,
                     .issues_until = ca.issues_until,
                     .max_count = ca.max_count,
-                    .issued = ca.issued};
+                    .issued = ca.issued,
+                    .encoder = nullptr,
+                    .encodes = ""};
     BM_TRY(sub.above, ChainOf(ca.id));
     if (sub.above.empty()) {  // the root issues itself: a two-level PKI
       BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
@@ -71,13 +92,14 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
     BM_TRY(pki::Issuer issuer, pki::Issuer::Make(sub.certificate, *sub.signer));
     BM_TRY(pki::Name subject, pki::Name::Make({{"O", s_.plan.product.manufacturer}}));
     BM_TRY(pki::IssuerTemplate prepared,
-           pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), s_.marks,
+           pki::IssuerTemplate::Make(issuer, profile, s_.marks,
                                      {.subject = subject,
                                       .hardware_type = plan::HardwareTypeOid(s_.plan.product),
-                                      .masa_url = s_.plan.product.masa_url.value_or(""),
-                                      .mud_url = s_.plan.product.mud_url.value_or(""),
+                                      .masa_url = urls ? s_.plan.product.masa_url.value_or("") : "",
+                                      .mud_url = urls ? s_.plan.product.mud_url.value_or("") : "",
                                       .crl_urls = {}}));
     sub.prepared = std::make_unique<pki::IssuerTemplate>(std::move(prepared));
+    signed_[sub.id] = sub.issued;
     open_ = std::move(sub);
     return &*open_;
   }
@@ -92,10 +114,16 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current() {
 Result<method::Certified> IssuingDesk::FromRow(const ledger::IdentityRow& row) {
   BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
   BM_TRY(ledger::Event event, reader->EventAt(row.seq));
-  BM_TRY(ledger::IdentityIssued body, ledger::BodyOf<ledger::IdentityIssued>(event));
-  method::Certified out{
-      .certificate = {}, .chain = {body.cert}, .state = row.state, .existed = true};
-  BM_TRY(out.certificate, crypto::Certificate::FromDer(body.cert));
+  Bytes cert;
+  if (event.type == ledger::IdentityAdopted::kType) {  // a part's, issued in another factory
+    BM_TRY(ledger::IdentityAdopted body, ledger::BodyOf<ledger::IdentityAdopted>(event));
+    cert = std::move(body.cert);
+  } else {
+    BM_TRY(ledger::IdentityIssued body, ledger::BodyOf<ledger::IdentityIssued>(event));
+    cert = std::move(body.cert);
+  }
+  method::Certified out{.certificate = {}, .chain = {cert}, .state = row.state, .existed = true};
+  BM_TRY(out.certificate, crypto::Certificate::FromDer(cert));
   BM_TRY(std::vector<Bytes> above, ChainOf(row.ca));
   out.chain.insert(out.chain.end(), above.begin(), above.end());
   return out;
@@ -126,15 +154,34 @@ Result<method::Certified> IssuingDesk::Issue(const method::Order& order) {
                    "the lot is stopped: find out how the key was made");
   }
   BM_TRY(ledger::IdentityIssued body, Certify(order));
-  auto receipt =
-      s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "unit:" + order.job.unit, body));
+  const std::string subject = "unit:" + order.job.unit;
+  ledger::Submission events;
+  BM_TRY(ledger::NewEvent issued,
+         ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), subject, body)));
+  events.push_back(std::move(issued));
+  if (order.evidence) {
+    BM_TRY(ledger::NewEvent attested,
+           ledger::Prepare(
+               ledger::MakeEvent(s_.context, s_.clock.Now(), subject,
+                                 ledger::KeyAttested{.kind = order.evidence->kind,
+                                                     .slot = order.job.slot,
+                                                     .spki = order.key.spki_digest(),
+                                                     .unit = order.job.unit,
+                                                     .facts = order.evidence->facts,
+                                                     .nonce = order.evidence->nonce,
+                                                     .root = order.evidence->root,
+                                                     .statement = order.evidence->statement})));
+    events.push_back(std::move(attested));
+  }
+  auto receipt = s_.log.Append(std::move(events));
   if (!receipt && receipt.error().code == "ledger.key-seen")
     BM_CHECK(Stop(order, KnownKey(order.key)));
   if (!receipt) return std::unexpected(std::move(receipt).error());
   method::Certified out{
       .certificate = {}, .chain = {body.cert}, .state = "issued", .existed = false};
   BM_TRY(out.certificate, crypto::Certificate::FromDer(body.cert));
-  out.chain.insert(out.chain.end(), open_->above.begin(), open_->above.end());
+  const std::optional<Subordinate>& by = open_for_[order.job.slot];
+  out.chain.insert(out.chain.end(), by->above.begin(), by->above.end());
   return out;
 }
 
@@ -158,27 +205,59 @@ Status IssuingDesk::Stop(const method::Order& order, const audit::Hit& hit) {
   return {};
 }
 
-Result<ledger::IdentityIssued> IssuingDesk::Certify(const method::Order& order) {
+Result<IssuingDesk::Signed> IssuingDesk::SignFor(const method::Order& order) {
   BM_CHECK(CheckLot());
-  BM_TRY(Subordinate * sub, Current());
+  BM_TRY(Subordinate * sub, Current(order.job.slot));
   BM_TRY(pki::Stamp stamp, s_.serials.Next());
   pki::Unit unit{.serial_number = order.job.serial,
                  .hardware_serial = AsBytes(order.job.serial),
                  .key = order.key,
                  .not_after = std::nullopt};
-  const plan::Lifetime& life = s_.plan.IdentityPki()->end_entity.lifetime;
+  const plan::Lifetime& life = PkiOf(order.job.slot).end_entity.lifetime;
   if (!life.never) unit.not_after = stamp.at + life.duration;
   BM_TRY(Bytes der, sub->prepared->Issue(stamp, unit, *sub->signer));
-  ledger::IdentityIssued body{.ca = sub->id,
-                              .cert = der,
-                              .slot = order.job.slot,
-                              .spki = order.key.spki_digest(),
-                              .unit = order.job.unit,
-                              .proof = order.proof,
-                              .serial = Bytes(stamp.serial.bytes.begin(), stamp.serial.bytes.end()),
-                              .method = order.method};
-  signed_[sub->id] = ++sub->issued;
-  return body;
+  // Several slots may come from one authority: its count is one.
+  ++signed_[sub->id];
+  return Signed{sub, stamp, std::move(der)};
+}
+
+Result<ledger::IdentityIssued> IssuingDesk::Certify(const method::Order& order) {
+  BM_TRY(Signed s, SignFor(order));
+  return ledger::IdentityIssued{
+      .ca = s.by->id,
+      .cert = std::move(s.der),
+      .slot = order.job.slot,
+      .spki = order.key.spki_digest(),
+      .unit = order.job.unit,
+      .proof = order.proof,
+      .serial = Bytes(s.stamp.serial.bytes.begin(), s.stamp.serial.bytes.end()),
+      .method = order.method};
+}
+
+Result<ledger::NewEvent> IssuingDesk::CertifyEvent(const method::Order& order) {
+  BM_TRY(Signed s, SignFor(order));
+  std::string encodes = order.job.slot + " " + order.proof + " " + order.method;
+  if (s.by->encodes != encodes) {
+    s.by->encoder = std::make_unique<ledger::IssuedEncoder>(
+        s_.context,
+        ledger::IssuedEncoder::Common{
+            .ca = s.by->id, .slot = order.job.slot, .proof = order.proof, .method = order.method});
+    s.by->encodes = std::move(encodes);
+  }
+  return s.by->encoder->Encode({.at = s_.clock.Now(),
+                                .der = s.der,
+                                .spki = order.key.spki_digest(),
+                                .unit = order.job.unit,
+                                .serial = s.stamp.serial.bytes});
+}
+
+Result<std::vector<Bytes>> IssuingDesk::CertifyGroup(const std::string& id, const std::string& slot,
+                                                     const crypto::PublicKey& key) {
+  method::Job job{.unit = "", .serial = id, .slot = slot, .subject = ""};
+  BM_TRY(Signed s, SignFor({.job = job, .key = key, .method = "bamboo", .proof = "made-by-us"}));
+  std::vector<Bytes> chain{std::move(s.der)};
+  chain.insert(chain.end(), s.by->above.begin(), s.by->above.end());
+  return chain;
 }
 
 Status IssuingDesk::SetState(const method::Job& job, const crypto::Certificate& certificate,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "crypto/cert.h"
 #include "keystore/keystore.h"
+#include "ledger/issued_encoder.h"
 #include "ledger/sqlite/log_writer.h"
 #include "line/lot.h"
 #include "method/method.h"
@@ -40,6 +41,12 @@ class IssuingDesk : public method::Desk {
   // identities that enter the log in one commit. Errors: desk.lot-stopped,
   // desk.no-authority, desk.retired, those of the signer.
   Result<ledger::IdentityIssued> Certify(const method::Order& order);
+  // CertifyEvent is Certify by the fast road: the event comes ready for the writer.
+  Result<ledger::NewEvent> CertifyEvent(const method::Order& order);
+  // CertifyGroup gives the chain, without the root, of a certificate for a key that a batch shares;
+  // its serialNumber is the batch's id. Nothing is committed. Errors: as Certify.
+  Result<std::vector<Bytes>> CertifyGroup(const std::string& id, const std::string& slot,
+                                          const crypto::PublicKey& key);
   // Issue: see method::Desk. A key that fails its audit, or that another unit has, stops the lot.
   // Errors also: desk.retired (every subordinate's window or count is over), desk.lot-stopped,
   // audit.* (why the lot stops now).
@@ -63,15 +70,27 @@ class IssuingDesk : public method::Desk {
     std::optional<int64_t> issues_until;
     std::optional<uint64_t> max_count;
     uint64_t issued = 0;
+    // Of the slot, proof and method it was made for.
+    std::unique_ptr<ledger::IssuedEncoder> encoder;
+    std::string encodes;
   };
-  Result<Subordinate*> Current();
+  // Signed is a certificate that no event tells of yet.
+  struct Signed {
+    Subordinate* by = nullptr;
+    pki::Stamp stamp;
+    Bytes der;
+  };
+  Result<Signed> SignFor(const method::Order& order);
+  Result<Subordinate*> Current(const std::string& slot);
+  // PkiOf is the PKI of a slot; of the IDevID's where the plan has no such slot.
+  const plan::Pki& PkiOf(const std::string& slot) const;
   Result<method::Certified> FromRow(const ledger::IdentityRow& row);
   Result<std::vector<Bytes>> ChainOf(const std::string& ca);
   Status Stop(const method::Order& order, const audit::Hit& hit);
 
   DeskServices s_;
   std::optional<bool> stopped_;
-  std::optional<Subordinate> open_;
+  std::map<std::string, std::optional<Subordinate>> open_for_;  // by slot
   // What this desk has signed of each authority's count; the registry knows what is committed.
   std::map<std::string, uint64_t> signed_;
 };

@@ -16,4 +16,20 @@ Status CheckReport(StepContext& c, const link::ReportAnswer& answer,
 // it against what the chip signs now: a label on the wrong board is found before the unit is good.
 Result<std::string> ScanLabel(StepContext& c, link::DeviceConsole& console);
 
+// SignedByAttestationKey has the device sign a report with the key of its slot "attestation" and
+// verifies it under that slot's certificate. Errors: step.report.
+Result<std::string> SignedByAttestationKey(StepContext& c, link::DeviceConsole& console);
+
+// LabelPrinter prints labels with passwords where the line's labels are; in a rehearsal the picture
+// stands for the paper.
+class LabelPrinter : public method::Printer {
+ public:
+  explicit LabelPrinter(StepContext& c) : c_(c) {}
+  Result<SecretBytes> Printed(const method::Job& job) override;
+  Status Print(const method::Job& job, const SecretBytes& password) override;
+
+ private:
+  StepContext& c_;
+};
+
 }  // namespace birthmark::line

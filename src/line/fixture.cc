@@ -21,7 +21,8 @@ Result<link::Board> BoardOf(const std::string& name) {
 }  // namespace
 
 Result<Fixture> Fixture::PlaceEmulated(const std::string& board_name, const fs::path& state,
-                                       const std::vector<std::string>& faults) {
+                                       const std::vector<std::string>& faults,
+                                       const std::string& element) {
   BM_TRY(link::Board board, BoardOf(board_name));
   BM_CHECK(MakeDirs(state, 0700));
   std::string run = (fs::temp_directory_path() / "bm-XXXXXX").string();
@@ -34,6 +35,7 @@ Result<Fixture> Fixture::PlaceEmulated(const std::string& board_name, const fs::
                                 .uid_hex = {},
                                 .programmer_socket = run + "/port",
                                 .jtag_socket = run + "/jtag",
+                                .element = element,
                                 .lifetime_seconds = 600,
                                 .faults = faults};
   BM_TRY(link::Emulator device, link::Emulator::Start(options));

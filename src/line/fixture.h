@@ -20,9 +20,11 @@ namespace birthmark::line {
 class Fixture {
  public:
   // PlaceEmulated switches on the emulated device whose state is in `state`. The sockets are put
-  // into a short-named folder of its own, since a socket's path has 108 octets at most.
+  // into a short-named folder of its own, since a socket's path has 108 octets at most. `element`
+  // is the URI of a secure element behind it: it runs as long as the device does.
   static Result<Fixture> PlaceEmulated(const std::string& board, const fs::path& state,
-                                       const std::vector<std::string>& faults = {});
+                                       const std::vector<std::string>& faults = {},
+                                       const std::string& element = "");
   // PlaceFirmware switches on a device whose firmware runs on an emulated machine, with its state
   // in `state`: a UART, no port, and a clip on the flash chip in the place of one (qemu_device.h).
   static Result<Fixture> PlaceFirmware(const fs::path& state);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ledger/events.h"
+#include "ledger/sqlite/registry_seeds.h"
 #include "line/steps.h"
 #include "line/units.h"
 
@@ -119,6 +120,21 @@ Result<std::string> LineRun::NextSerial() {
       return *ahead;
     }
   }
+  auto from_seed = [](const plan::IdentitySlot& s) {
+    return s.method == vocab::Method::kCarrot && !s.mixes_entropy;
+  };
+  if (s_.seeds != nullptr && std::ranges::any_of(s_.plan.identities, from_seed)) {
+    const std::string& product = s_.plan.product.id;
+    BM_TRY(auto next, ledger::CarrotNext(s_.log.registry().db(), product, carrot_after_));
+    if (!next) {
+      return Refused("line.no-seed",
+                     "no certificate of " + product + " is left that waits for its chip",
+                     "birthmark seed import WS FILE, then seed issue");
+    }
+    BM_CHECK(s_.desk.CheckLot());
+    carrot_after_ = next->seq;
+    return next->unit.substr(product.size() + 1);
+  }
   if (!serials_) serials_.emplace(s_.log.registry(), s_.plan);
   return serials_->Next();
 }
@@ -196,6 +212,7 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
   ledger::EventContext context = s_.context;
   context.station = v.station;
   s_.desk.context().station = v.station;
+  if (s_.secrets != nullptr) s_.secrets->context().station = v.station;
   BM_CHECK(s_.log.Append(
       ledger::MakeEvent(context, s_.clock.Now(), "unit:" + unit,
                         ledger::UnitIntent{.step = names, .unit = unit, .visit = body.id})));
@@ -228,6 +245,10 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
                     .report = std::nullopt,
                     .chip = "",
                     .pool = s_.pool,
+                    .elements = s_.elements,
+                    .secrets = s_.secrets,
+                    .seeds = s_.seeds,
+                    .vendor_roots = s_.vendor_roots,
                     .labels = s_.labels};
       Time began = s_.clock.Now();
       auto strike = [&](Fault::When when) -> Status {

@@ -14,7 +14,11 @@
 #include "line/firmware.h"
 #include "line/fixture.h"
 #include "line/pool.h"
+#include "line/secrets.h"
 #include "line/serials.h"
+#include "line/steps.h"
+#include "method/carrot.h"
+#include "method/sapodilla.h"
 
 namespace birthmark::line {
 
@@ -40,9 +44,13 @@ struct RunServices {
   std::map<std::string, std::string> sessions;  // station -> session id of the person there
   std::function<void(const UnitResult&)> tell;
   ledger::EventContext context;
-  Faults* faults = nullptr;  // of a rehearsal that wants some
-  fs::path labels;           // where labels are printed and scanned; empty: none are
-  Pool* pool = nullptr;      // of the plan's bamboo slot; units then take its serial numbers
+  Faults* faults = nullptr;              // of a rehearsal that wants some
+  fs::path labels;                       // where labels are printed and scanned; empty: none are
+  VendorRoots vendor_roots;              // see StepContext
+  method::Elements* elements = nullptr;  // of the plan's sapodilla slot
+  SecretDesk* secrets = nullptr;         // of identities that are no key pair
+  method::Seeds* seeds = nullptr;  // units then take the serial numbers of certificates made ahead
+  Pool* pool = nullptr;            // of the plan's bamboo slot; units then take its serial numbers
   bool patient = false;  // a unit whose link fails again and again stays unfinished: it comes back
 };
 
@@ -54,7 +62,8 @@ class LineRun {
   // first.
   Result<std::vector<std::string>> Unfinished();
   // NextSerial is the pool's oldest number while it has one, else the next free one of the plan's
-  // pattern. Errors: those of SerialNumbers::Next.
+  // pattern; with an identity from seeds the oldest certificate's. Errors: line.no-seed (none is
+  // issued ahead), those of SerialNumbers::Next.
   Result<std::string> NextSerial();
   // RunUnit brings one unit to its end, or, on a patient line, to a RETRY that is left to the next
   // run. Errors are the line's own (ledger, disk, line.held: an
@@ -83,6 +92,7 @@ class LineRun {
   std::map<std::string, size_t> good_visits_;  // of units that were unfinished when this run began
   bool scanned_ = false;
   std::optional<SerialNumbers> serials_;
+  uint64_t carrot_after_ = 0;  // event of the last certificate made ahead that was looked at
 };
 
 }  // namespace birthmark::line

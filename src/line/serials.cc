@@ -13,7 +13,11 @@ namespace birthmark::line {
 Result<bool> SerialNumbers::Taken(const std::string& unit) {
   BM_TRY(std::optional<ledger::UnitRow> row, registry_.Unit(unit));
   if (row) return true;
-  BM_TRY(std::optional<ledger::PoolRow> ahead, ledger::PoolEntry(registry_.db(), unit));
+  if (in_pool_.get() == nullptr) {
+    BM_TRY(in_pool_, registry_.db().Prepare("SELECT 1 FROM pool WHERE unit=?"));
+  }
+  BM_TRY(bool ahead, in_pool_.Bind(1, std::string_view(unit)).Step());
+  in_pool_.Reset();
   if (ahead) return true;
   BM_TRY(std::vector<ledger::IdentityRow> identities, registry_.IdentitiesOf(unit));
   return !identities.empty();
@@ -65,7 +69,9 @@ Result<std::string> SerialNumbers::Next() {
     const std::string& product = plan_.product.id;
     BM_TRY(uint64_t units, registry_.CountUnits({.product = product}));
     BM_TRY(uint64_t ahead, ledger::PoolAhead(registry_.db(), product));
-    uint64_t taken = units + ahead;
+    // Identities whose keys come from seeds are certified long before their units begin.
+    BM_TRY(uint64_t seeds, ledger::SeedsUsedOf(registry_.db(), product));
+    uint64_t taken = std::max(units + ahead, seeds);
     next_ = taken + 1;
     if (!ours_.empty()) {
       next_ = ours_.back().last + 1;

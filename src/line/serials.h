@@ -32,6 +32,7 @@ class SerialNumbers {
   uint64_t Allowed(uint64_t n) const;
   ledger::Registry& registry_;
   const plan::Plan& plan_;
+  ledger::Stmt in_pool_;
   uint64_t next_ = 0;                 // 0: not begun
   std::vector<Range> ours_, others_;  // by number; no ours: everything that is not others'
 };

@@ -141,15 +141,36 @@ Result<SlotInfo> DeviceConsole::Generate(const std::string& slot, bool restart) 
   return AskSlot(link_, BM_CMD_GENERATE, std::move(args));
 }
 
+Result<ChipSeed> DeviceConsole::SeedFacts() {
+  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_SEED_FACTS));
+  Fields f(v);
+  ChipSeed out;
+  f.Get("present", &out.present);
+  f.Get("origin", &out.origin);
+  f.Get("mixes", &out.mixes);
+  BM_CHECK(f.Done());
+  return out;
+}
+
+Result<DerivedSlot> DeviceConsole::Derive(const std::string& slot) {
+  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_DERIVE, {{"slot", slot}, {"algorithm", "p256"}}));
+  Fields f(v);
+  DerivedSlot out;
+  ReadSlot(f, &out.slot);
+  f.Get("mixed", &out.mixed);
+  BM_CHECK(f.Done());
+  return out;
+}
+
 Result<SlotInfo> DeviceConsole::Slot(const std::string& slot) {
   return AskSlot(link_, BM_CMD_SLOT, {{"slot", slot}});
 }
 
 Result<CsrAnswer> DeviceConsole::Csr(const std::string& slot, const std::string& subject,
-                                     ByteView challenge) {
-  BM_TRY(cbor::Value v,
-         Ask(link_, BM_CMD_CSR,
-             {{"slot", slot}, {"subject", subject}, {"challenge", Copy(challenge)}}));
+                                     ByteView challenge, ByteView nonce) {
+  cbor::Map args = {{"slot", slot}, {"subject", subject}, {"challenge", Copy(challenge)}};
+  if (!nonce.empty()) args.emplace_back("nonce", Copy(nonce));
+  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_CSR, std::move(args)));
   Fields f(v);
   CsrAnswer out;
   f.Get("csr", &out.csr);
@@ -271,8 +292,10 @@ Status DeviceConsole::Reset() {
   return Fields(v).Done();
 }
 
-Result<ReportAnswer> DeviceConsole::Report(ByteView nonce) {
-  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_REPORT, {{"nonce", Copy(nonce)}}));
+Result<ReportAnswer> DeviceConsole::Report(ByteView nonce, const std::string& slot) {
+  cbor::Map args = {{"nonce", Copy(nonce)}};
+  if (!slot.empty()) args.emplace_back("slot", slot);
+  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_REPORT, std::move(args)));
   Fields f(v);
   ReportAnswer out;
   f.Get("signed", &out.is_signed);

@@ -83,6 +83,25 @@ struct CsrAnswer {
 // challenge.
 Bytes CsrProofMessage(ByteView challenge, const Digest& csr_sha256);
 
+// ChipInfo is a secure element that came with its identity, as it tells of itself.
+struct ChipInfo {
+  Bytes uid;
+  Bytes public_key;          // SPKI DER
+  std::vector<Bytes> chain;  // DER, its own certificate first; empty: it has none
+};
+
+// ChipProofMessage is what such an element signs to prove that it holds its key.
+Bytes ChipProofMessage(ByteView challenge, ByteView uid);
+
+// ElementInfo is a secure element behind the device, as it tells of itself. What only a TPM has is
+// empty for another part.
+struct ElementInfo {
+  std::string kind;  // "tpm2", "pkcs11"
+  std::string manufacturer, model, firmware;
+  Bytes ek_public, ak_public;       // TPMT_PUBLIC
+  std::vector<Bytes> certificates;  // DER: the EK's, then intermediates that the part holds
+};
+
 struct FlashDigest {
   Bytes sha256;
   bool erased = false;
@@ -105,6 +124,37 @@ struct DeviceLocks {
   bool port = false;
   bool sealed = false;
   bool secure_boot = false;
+};
+
+// SecretInfo is what a device tells of a secret that is no key pair: never the secret.
+struct SecretInfo {
+  std::string slot;
+  bool occupied = false;
+  Bytes check;         // symmetric: its key check value, see KeyCheck
+  bool match = false;  // password: the guess was right
+};
+
+// KeyCheck is the check value of a symmetric secret: HMAC-SHA-256 of a label under it.
+Digest KeyCheck(const SecretBytes& secret);
+
+// ChipSeed is what a device tells of a seed that its chip's maker put in: never the seed.
+struct ChipSeed {
+  bool present = false;
+  std::string origin;  // "fuses", "tpm", "secure-element", "puf"
+  bool mixes = false;  // keys come from it and from entropy that nobody but the chip has
+};
+
+// DerivedSlot is a slot whose key came from the chip's seed.
+struct DerivedSlot {
+  SlotInfo slot;
+  bool mixed = false;  // nobody else can derive this key
+};
+
+// UpdateOpened is what a device found in an object that was encrypted to it.
+struct UpdateOpened {
+  bool opened = false;
+  uint64_t size = 0;
+  Bytes sha256;
 };
 
 // DeviceReport is the content of a report, signed or not.
@@ -132,6 +182,7 @@ struct DeviceReport {
   RngHealth rng;
   std::vector<SlotInfo> slots;
   bool validity_dates_checked = false;
+  bool symmetric_secret = false, password = false;  // whether there is one
 };
 
 struct ReportAnswer {
@@ -160,7 +211,9 @@ class DeviceConsole {
   Result<RngHealth> AddEntropy(ByteView seed);
   Result<SlotInfo> Generate(const std::string& slot, bool restart = false);
   Result<SlotInfo> Slot(const std::string& slot);
-  Result<CsrAnswer> Csr(const std::string& slot, const std::string& subject, ByteView challenge);
+  // Csr with a nonce asks for the element's statement about the slot's key in the request.
+  Result<CsrAnswer> Csr(const std::string& slot, const std::string& subject, ByteView challenge,
+                        ByteView nonce = {});
   Result<SlotInfo> PutCertificate(const std::string& slot, const std::vector<Bytes>& chain,
                                   bool replace = false);
   Result<std::vector<Bytes>> GetCertificate(const std::string& slot);
@@ -180,8 +233,41 @@ class DeviceConsole {
   Result<uint64_t> Unconfigure();
   // Reset asks for a reset; the next request meets the new boot.
   Status Reset();
-  Result<ReportAnswer> Report(ByteView nonce);
+  // Report is signed with the key of a slot, "idevid" unless another is named.
+  Result<ReportAnswer> Report(ByteView nonce, const std::string& slot = "");
+  Result<ChipSeed> SeedFacts();
+  // Derive has the device derive the slot's P-256 key from its seed; repeating it changes nothing.
+  Result<DerivedSlot> Derive(const std::string& slot);
+  // PutSecret brings a secret into "symmetric" or "password", or the shared private key into
+  // "group"; the same one again changes nothing. A wire copy of it is wiped.
+  Result<SecretInfo> PutSecret(const std::string& slot, const SecretBytes& secret,
+                               bool replace = false);
+  Result<SlotInfo> PutGroupKey(const SecretBytes& scalar, bool replace = false);
+  // CheckSecret asks what is there; with a guess, whether it is the password.
+  Result<SecretInfo> CheckSecret(const std::string& slot, const SecretBytes* guess = nullptr);
+  // OpenUpdate has the device open an HPKE object (RFC 9180) with the key of its slot "decrypt".
+  Result<UpdateOpened> OpenUpdate(ByteView enc, ByteView object, ByteView info, ByteView aad);
   Result<Trial> Try(ByteView object, const std::string& anchor);
+
+  // Element reads what the secure element behind the device is; the device's refusal not-found
+  // means that there is none. MakeInElement has it make the slot's key, or keeps the one that is
+  // there.
+  Result<ElementInfo> Element();
+  Result<SlotInfo> MakeInElement(const std::string& slot, bool restart = false);
+  // Attest is an AttestationBundle (DER) about the slot's key, over the nonce.
+  Result<Bytes> Attest(const std::string& slot, ByteView nonce);
+  // Activate has a TPM open a credential for its attestation key.
+  Result<SecretBytes> Activate(ByteView id_object, ByteView secret);
+  Result<std::vector<std::pair<std::string, bool>>> ElementFacts(const std::string& slot);
+  // CertificateInElement is the one that the element itself holds for the slot.
+  Result<Bytes> CertificateInElement(const std::string& slot);
+
+  // Chip reads the secure element that came with its identity; the device's refusal not-found means
+  // that the board has none. ActivateChip is true when it works from now on; ChipProof is a raw
+  // ES256 signature over ChipProofMessage.
+  Result<ChipInfo> Chip();
+  Result<bool> ActivateChip(const std::string& password);
+  Result<Bytes> ChipProof(ByteView challenge);
 
   const LinkStats& stats() const { return link_.stats(); }
 

@@ -91,6 +91,7 @@ Status Emulator::Launch() {
   if (!options_.jtag_socket.empty()) {
     args.insert(args.end(), {"--jtag", "unix:" + options_.jtag_socket});
   }
+  if (!options_.element.empty()) args.insert(args.end(), {"--element", options_.element});
   args.insert(args.end(), options_.faults.begin(), options_.faults.end());
   std::vector<char*> argv;
   for (std::string& a : args) argv.push_back(a.data());

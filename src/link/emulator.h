@@ -20,6 +20,7 @@ struct EmulatorOptions {
   std::string uid_hex;            // empty: a new device draws one
   std::string programmer_socket;  // empty: no such port
   std::string jtag_socket;        // remote_bitbang pins of the TAP; empty: none
+  std::string element;            // URI of a secure element behind it; empty: none
   unsigned lifetime_seconds = 600;
   std::vector<std::string> faults;  // "--noise", "0.001", … passed on
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link/image.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cbor/codec.h"
@@ -181,6 +183,29 @@ Result<DecodedImage> DecodeImage(ByteView region) {
   out.algorithm = cose.headers.algorithm.value_or(0);
   out.size = kHead + envelope_size + size;
   out.sha256 = crypto::Sha256(region.first(out.size));
+  return out;
+}
+
+Result<ChainCell> EncodeChainCell(std::string_view slot, const std::vector<Bytes>& chain) {
+  constexpr std::string_view kSlots[] = {"idevid", "attestation", "decrypt", "group"};
+  constexpr size_t kCellSize = 2 * kEraseBlock, kCellHead = 48;
+  auto at = std::ranges::find(kSlots, slot);
+  if (at == std::end(kSlots))
+    return Refused("image.slot", "no board has a slot " + std::string(slot));
+  cbor::Array items(chain.begin(), chain.end());
+  Bytes data = cbor::Encode(cbor::Value(std::move(items)));
+  if (data.size() > kCellSize - kCellHead) {
+    return Refused("image.too-large", "the certificate chain does not fit its cell",
+                   "use fewer or smaller certificates");
+  }
+  ChainCell out;
+  out.offset = static_cast<uint32_t>(at - std::begin(kSlots)) * 2 * kCellSize;
+  out.content.resize(kCellHead);
+  std::ranges::copy(AsBytes("BMFC"), out.content.begin());
+  out.content[4] = 1;  // the sequence, little-endian
+  for (size_t i = 0; i < 4; ++i) out.content[8 + i] = static_cast<uint8_t>(data.size() >> (8 * i));
+  std::ranges::copy(crypto::Sha256(data), out.content.begin() + 16);
+  out.content.insert(out.content.end(), data.begin(), data.end());
   return out;
 }
 

@@ -96,6 +96,15 @@ SecretBytes EncodeFactoryRecord(const std::string& serial,
                                 const std::vector<FactoryIdentity>& identities,
                                 const Configuration& configuration = {});
 
+// ChainCell is where a board that makes its own keys looks for a slot's certificate chain: what to
+// write, and at which octet of the factory-data partition (docs/formats/device-image.md).
+struct ChainCell {
+  uint32_t offset = 0;
+  Bytes content;
+};
+// EncodeChainCell makes the first of a slot's two cells. Errors: image.slot, image.too-large.
+Result<ChainCell> EncodeChainCell(std::string_view slot, const std::vector<Bytes>& chain);
+
 // FlashPart is one partition's content in a single-write image.
 struct FlashPart {
   std::string partition;

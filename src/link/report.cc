@@ -118,6 +118,12 @@ Result<DeviceReport> DecodeReport(ByteView bytes) {
     f.Take(slot);
   }
   f.Get("validity_dates_checked", &r.validity_dates_checked);
+  if (value.Find("secrets") != nullptr) {  // older firmware has none
+    Fields secrets(f.Map("secrets"));
+    secrets.Get("symmetric", &r.symmetric_secret);
+    secrets.Get("password", &r.password);
+    f.Take(secrets);
+  }
   BM_CHECK(f.Done());
   return r;
 }

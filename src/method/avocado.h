@@ -3,6 +3,8 @@
 // to running code and the certificate goes back the same way (mechanically-transferred).
 #pragma once
 
+#include <functional>
+
 #include "base/ids.h"
 #include "link/console.h"
 #include "method/method.h"
@@ -16,5 +18,11 @@ namespace birthmark::method {
 // station's challenge), avocado.read-back, avocado.test-source (the device has no real random
 // source); those of the link, of pki::ReadCsr and of the desk.
 Result<Outcome> ProvisionAvocado(link::DeviceConsole& device, Desk& desk, const Job& job, Rng& rng);
+
+// ProvisionOwnKey is the same for each method whose key comes out of the device for its
+// certificate: `make` has the device make it, `method` is its name and that of its errors.
+Result<Outcome> ProvisionOwnKey(link::DeviceConsole& device, Desk& desk, const Job& job, Rng& rng,
+                                const std::string& method,
+                                const std::function<Result<link::SlotInfo>()>& make);
 
 }  // namespace birthmark::method

@@ -24,12 +24,23 @@ struct Job {
   std::string subject;  // what the device puts into its request: "O=Acme,serialNumber=BMC-0001"
 };
 
+// Evidence is what was verified, or only heard, about a key that a module made: the body of
+// ledger::KeyAttested without what the order says already.
+struct Evidence {
+  std::string kind;
+  std::vector<ledger::Fact> facts;
+  std::optional<Bytes> nonce;
+  std::optional<Digest> root;
+  std::optional<Bytes> statement;
+};
+
 // Order asks the desk for a certificate.
 struct Order {
   Job job;
   crypto::PublicKey key;
-  std::string method;  // vocab name
-  std::string proof;   // of possession: "csr-signature", "made-by-us"
+  std::string method;                               // vocab name
+  std::string proof;                                // of possession: "csr-signature", "made-by-us"
+  std::optional<Evidence> evidence = std::nullopt;  // recorded in the same commit
 };
 
 // Certified is a certificate whose event is committed.

@@ -28,7 +28,7 @@ std::unexpected<Error> Malformed(std::string_view why) {
 
 // Walk is a request cut into its parts. RFC 2986 section 4.
 struct Walk {
-  ByteView info, spki, algorithm, signature, extensions;
+  ByteView info, spki, algorithm, signature, extensions, attestation;
   ByteView subject;
 };
 
@@ -59,6 +59,13 @@ Status WalkAttributes(DerReader attributes, Walk& w) {
     BM_TRY(std::string type, attribute.Oid());
     BM_TRY(DerReader values, attribute.Enter(der::kSet));
     BM_CHECK(attribute.End());
+    if (type == oid::kAttestation) {
+      // draft-ietf-lamps-csr-attestation section 4: at most one, with one value.
+      if (!w.attestation.empty()) return Malformed("the attestation stands twice");
+      BM_TRY(crypto::DerElement bundle, values.Next());
+      BM_CHECK(values.End());
+      w.attestation = bundle.whole;
+    }
     if (type != oid::kExtensionRequest) continue;
     // RFC 2985 section 5.4.2: extensionRequest has a single value.
     if (!w.extensions.empty()) return Malformed("extensionRequest stands twice");
@@ -160,9 +167,9 @@ Result<Csr> ReadCsr(ByteView data) {
   } else {
     BM_CHECK(VerifyWithOpenSsl(data, key->evp()));
   }
-  return Csr{std::move(*key), std::move(*name),
-             Bytes(walk->extensions.begin(), walk->extensions.end()),
-             Bytes(data.begin(), data.end())};
+  return Csr{
+      std::move(*key), std::move(*name), Bytes(walk->extensions.begin(), walk->extensions.end()),
+      Bytes(walk->attestation.begin(), walk->attestation.end()), Bytes(data.begin(), data.end())};
 }
 
 Result<Csr> ReadCsrPem(std::string_view pem) {

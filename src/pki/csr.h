@@ -19,7 +19,8 @@ inline constexpr size_t kMaxCsrBytes = 16 * 1024;
 struct Csr {
   crypto::PublicKey key;
   Name subject;
-  Bytes extensions;  // the value of extensionRequest, an Extensions SEQUENCE; empty when absent
+  Bytes extensions;   // the value of extensionRequest, an Extensions SEQUENCE; empty when absent
+  Bytes attestation;  // the value of id-aa-attestation, an AttestationBundle; empty when absent
   Bytes der;
 };
 

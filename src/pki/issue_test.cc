@@ -26,7 +26,8 @@ TEST(Profile, IdsArePermanentAndDistinct) {
   }
   EXPECT_EQ(ids, (std::set<std::string_view>{"root", "subordinate", "idevid", "code-signing",
                                              "update-signing", "disclosure", "person", "station",
-                                             "tls-server", "enrolment-ra", "scep-ra"}));
+                                             "tls-server", "enrolment-ra", "scep-ra",
+                                             "device-attestation", "device-decrypt"}));
   EXPECT_EQ(FindProfile("nothing"), nullptr);
 }
 

@@ -215,7 +215,7 @@ void KeyUsage(Look& l) {
   }
   if (l.HasUsage("keyCertSign") || l.HasUsage("cRLSign")) {
     l.f.Error("pki.key-usage", "an end entity whose keyUsage has keyCertSign or cRLSign");
-  } else if (!l.HasUsage("digitalSignature")) {
+  } else if (!l.HasUsage("digitalSignature") && !l.HasUsage("keyAgreement")) {
     l.f.Error("pki.key-usage", "keyUsage lacks digitalSignature");
   }
 }

@@ -79,7 +79,8 @@ TEST(Lint, OwnCertificatesHaveNothingButTheRehearsalMark) {
       Contents c = ContentsFor(*profile);
       if (c.hardware) c.hardware->type = "1.3.6.1.4.1.99999.1";
       const auto leaf = *p->Leaf(*profile, c);
-      const auto kind = profile == &IDevIdProfile() ? LintKind::kIDevId : LintKind::kEndEntity;
+      const auto kind =
+          profile->hardware_module == Need::kMust ? LintKind::kIDevId : LintKind::kEndEntity;
       const Findings f = LintCertificate(leaf.der(), kind, &p->sub);
       EXPECT_EQ(Codes(f), want) << f.ToString(profile->id);
     }

@@ -30,6 +30,8 @@ inline constexpr std::string_view kMudUrl = "1.3.6.1.5.5.7.1.25";   // RFC 8520 
 inline constexpr std::string_view kMasaUrl = "1.3.6.1.5.5.7.1.32";  // RFC 8995 section 2.3.2
 inline constexpr std::string_view kHardwareModuleName = "1.3.6.1.5.5.7.8.4";  // RFC 4108 section 5
 inline constexpr std::string_view kExtensionRequest = "1.2.840.113549.1.9.14";  // RFC 2985, 5.4.2
+// id-aa-attestation, draft-ietf-lamps-csr-attestation
+inline constexpr std::string_view kAttestation = "1.2.840.113549.1.9.16.2.59";
 inline constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
 inline constexpr std::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
 inline constexpr std::string_view kCodeSigning = "1.3.6.1.5.5.7.3.3";
@@ -78,8 +80,10 @@ struct Profile {
 const Profile& RootProfile();
 const Profile& SubordinateProfile();
 const Profile& IDevIdProfile();
-const Profile& CodeSigningProfile();    // boot images and programs
-const Profile& UpdateSigningProfile();  // update packages (RFC 9809)
+const Profile& DeviceAttestationProfile();  // a key that signs Evidence (RFC 9334)
+const Profile& DeviceDecryptProfile();      // a key that updates are encrypted to
+const Profile& CodeSigningProfile();        // boot images and programs
+const Profile& UpdateSigningProfile();      // update packages (RFC 9809)
 const Profile& DisclosureProfile();
 const Profile& PersonProfile();   // who runs a station; the subject is a pseudonym
 const Profile& StationProfile();  // a station's own credential

@@ -38,6 +38,24 @@ constexpr Profile kIDevId{
     .hardware_module = Need::kMust,
     .device_urls = true,
 };
+constexpr Profile kDeviceAttestation{
+    .id = "device-attestation",
+    .title = "attestation key of a device, or of a batch of them",
+    .subject_key_id = false,
+    .subject_serial = Need::kMust,
+    .hardware_module = Need::kMust,
+    .device_urls = true,
+};
+// RFC 5480 section 3: a key for ECDH has keyAgreement and signs nothing but its request.
+constexpr Profile kDeviceDecrypt{
+    .id = "device-decrypt",
+    .title = "key of a device that updates are encrypted to",
+    .key_usage = kKeyAgreement,
+    .subject_key_id = false,
+    .subject_serial = Need::kMust,
+    .hardware_module = Need::kMust,
+    .device_urls = true,
+};
 constexpr Profile kCode{
     .id = "code-signing",
     .title = "signer of boot images and programs",
@@ -81,15 +99,18 @@ constexpr Profile kScepRa{
     .extended_key_usages = kScepRaUse,
 };
 
-constexpr std::array kAll = {&kRoot,      &kSubordinate, &kIDevId, &kCode,
-                             &kUpdate,    &kDisclosure,  &kPerson, &kStation,
-                             &kTlsServer, &kEnrolmentRa, &kScepRa};
+constexpr std::array kAll = {&kRoot,         &kSubordinate, &kIDevId, &kCode,
+                             &kUpdate,       &kDisclosure,  &kPerson, &kStation,
+                             &kTlsServer,    &kEnrolmentRa, &kScepRa, &kDeviceAttestation,
+                             &kDeviceDecrypt};
 
 }  // namespace
 
 const Profile& RootProfile() { return kRoot; }
 const Profile& SubordinateProfile() { return kSubordinate; }
 const Profile& IDevIdProfile() { return kIDevId; }
+const Profile& DeviceAttestationProfile() { return kDeviceAttestation; }
+const Profile& DeviceDecryptProfile() { return kDeviceDecrypt; }
 const Profile& CodeSigningProfile() { return kCode; }
 const Profile& UpdateSigningProfile() { return kUpdate; }
 const Profile& DisclosureProfile() { return kDisclosure; }

@@ -48,6 +48,10 @@ bool DeviceVerifierCan(vocab::Algorithm a) {
     case vocab::Algorithm::kEcdsaP521:
     case vocab::Algorithm::kEd25519:
     case vocab::Algorithm::kEd448:
+    case vocab::Algorithm::kEcdhP256:
+    case vocab::Algorithm::kSymmetric128:
+    case vocab::Algorithm::kSymmetric256:
+    case vocab::Algorithm::kPbkdf2:
       return false;
   }
   return false;

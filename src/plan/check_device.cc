@@ -7,6 +7,7 @@
 #include <set>
 
 #include "plan/check.h"
+#include "plan/other_party.h"
 #include "vocab/rules.h"
 
 namespace birthmark::plan {
@@ -14,6 +15,108 @@ namespace {
 
 using vocab::AnchorKind;
 using vocab::StoreKind;
+
+// FitsSlot is true for algorithms that a slot can hold: a secret is no key pair.
+bool FitsSlot(vocab::Identity slot, vocab::Algorithm a) {
+  using vocab::Algorithm;
+  const bool secret = a == Algorithm::kSymmetric128 || a == Algorithm::kSymmetric256;
+  switch (slot) {
+    case vocab::Identity::kSymmetric:
+      return secret;
+    case vocab::Identity::kPassword:
+      return a == Algorithm::kPbkdf2;
+    case vocab::Identity::kDecrypt:
+      // RSA decrypts and signs; ECDSA only signs (4.1).
+      return a == Algorithm::kEcdhP256 || a == Algorithm::kRsa2048 || a == Algorithm::kRsa3072 ||
+             a == Algorithm::kRsa4096 || secret;
+    case vocab::Identity::kIdevidSlot:
+    case vocab::Identity::kAttestation:
+    case vocab::Identity::kGroup:
+      return !secret && a != Algorithm::kPbkdf2 && a != Algorithm::kEcdhP256;
+  }
+  return false;
+}
+
+void CheckSlotKind(const Plan& plan, const IdentitySlot& s, Findings& out) {
+  if (!FitsSlot(s.slot, s.algorithm)) {
+    out.Error("plan.slot-algorithm",
+              fmt::format("identity {} cannot be of {}", ToText(s.slot), ToText(s.algorithm)),
+              "symmetric: symmetric-128 or -256; password: pbkdf2-hmac-sha256; decrypt: ecdh-p256; "
+              "the others sign",
+              s.line);
+  }
+  if (IsSecret(s.slot) && s.pki) {
+    out.Error("plan.slot-pki", fmt::format("identity {} has no certificate", ToText(s.slot)),
+              "a secret has no public half: drop pki", s.line);
+  }
+  if (s.derived && s.slot != vocab::Identity::kSymmetric) {
+    out.Error("plan.slot-derived",
+              fmt::format("identity {} is not derived from a master key", ToText(s.slot)),
+              "derived is for symmetric alone; a password is never made from anything else",
+              s.line);
+  }
+  if (s.on_label && s.slot != vocab::Identity::kPassword) {
+    out.Error("plan.slot-label", fmt::format("identity {} goes on no label", ToText(s.slot)),
+              "on-label is for password alone", s.line);
+  }
+  if (s.slot == vocab::Identity::kPassword && !s.on_label) {
+    out.Warn("plan.password-label", "the password is on no label: its owner cannot read it there",
+             "say on-label = true, or deliver it by `birthmark unit export --secrets`", s.line);
+  }
+  if (s.on_label && plan.FindStep(vocab::StepKind::kQualityControl) == nullptr &&
+      !plan.steps.empty()) {
+    out.Warn("plan.password-unscanned", "no quality-control step scans the label with the password",
+             "add one, so that a label on the wrong unit is found", s.line);
+  }
+  if (s.slot == vocab::Identity::kGroup && s.batch && *s.batch < 2) {
+    out.Error("plan.group-batch", "a group of one shares nothing", "batch = 2 or more", s.line);
+  }
+}
+
+// CheckAttested looks at what a slot asks of a secure element's word for its key.
+void CheckAttested(const Plan& plan, const IdentitySlot& s, const Store* store, Findings& out) {
+  const bool firmware_tpm = store != nullptr && store->kind == StoreKind::kFirmwareTpm;
+  const bool attests =
+      s.method == vocab::Method::kSalak || s.method == vocab::Method::kSapodilla || firmware_tpm;
+  if (s.attestation == Attestation::kRequired && !attests) {
+    out.Error(
+        "plan.attestation",
+        fmt::format("identity {}: {} with its key in a store of kind {} attests nothing",
+                    ToText(s.slot), ToText(s.method), store == nullptr ? "?" : ToText(store->kind)),
+        "attestation = \"required\" is for keys in a TPM or a secure element", s.line);
+  }
+  if (s.attestation == Attestation::kRequired && s.vendor_roots.empty()) {
+    out.Error("plan.vendor-roots",
+              fmt::format("identity {}: proof is required, but no maker's root is pinned",
+                          ToText(s.slot)),
+              "add vendor-roots = [\"maker.pem\"], or [\"rehearsal\"] for emulated parts", s.line);
+  }
+  if (!plan.board && std::ranges::find(s.vendor_roots, kRehearsalRoots) != s.vendor_roots.end()) {
+    out.Error("plan.vendor-roots",
+              fmt::format("identity {}: emulated parts are trusted, but no board is emulated",
+                          ToText(s.slot)),
+              "pin the root of the part's maker", s.line);
+  }
+  // Over a network the device uses its element as it likes; over a console we drive it.
+  const bool driven = attests && s.method != vocab::Method::kSapodilla &&
+                      s.transfer == vocab::Transfer::kMechanicallyTransferred;
+  if (driven && s.algorithm != vocab::Algorithm::kEcdsaP256) {
+    out.Error("plan.element-algorithm",
+              fmt::format("identity {}: the element is asked for {}", ToText(s.slot),
+                          ToText(s.algorithm)),
+              "keys in an element behind the device are of ecdsa-p256", s.line);
+  }
+  for (const IdentitySlot& other : plan.identities) {
+    const Store* its = plan.FindStore(other.store);
+    if (!driven || its == nullptr || its == store || other.line >= s.line) continue;
+    if (other.method == vocab::Method::kSalak || its->kind == StoreKind::kFirmwareTpm) {
+      out.Error("plan.element-several",
+                fmt::format("identities {} and {} are in two elements", ToText(other.slot),
+                            ToText(s.slot)),
+                "the device talks to one element: put both keys into one store", s.line);
+    }
+  }
+}
 
 void CheckIdentities(const Plan& plan, Findings& out) {
   std::set<vocab::Identity> seen;
@@ -38,10 +141,20 @@ void CheckIdentities(const Plan& plan, Findings& out) {
       out.Error("plan.group-batch", fmt::format("identity {} has a batch", ToText(s.slot)),
                 "only a group key is shared: drop it", s.line);
     }
+    CheckSlotKind(plan, s, out);
+    if (s.mixes_entropy && s.transfer != vocab::Transfer::kMechanicallyTransferred) {
+      out.Error("plan.slot-mixes",
+                fmt::format("identity {} mixes entropy into its key and is {}", ToText(s.slot),
+                            ToText(s.transfer)),
+                "a key that nobody else can compute has to come out to be certified: "
+                "mechanically-transferred",
+                s.line);
+    }
     const Store* store = plan.FindStore(s.store);
     bool element = store != nullptr && (store->kind == StoreKind::kSecureElement ||
                                         store->kind == StoreKind::kDiscreteTpm);
     bool wants_element = s.method == vocab::Method::kSalak || s.method == vocab::Method::kSapodilla;
+    CheckAttested(plan, s, store, out);
     if (store != nullptr && element != wants_element) {
       out.Error("plan.method-store",
                 fmt::format("identity {}: {} with its key in a store of kind {}", ToText(s.slot),
@@ -49,6 +162,35 @@ void CheckIdentities(const Plan& plan, Findings& out) {
                 wants_element ? "salak and sapodilla keep the key in a secure-element or tpm"
                               : "a key made in a secure element is salak or sapodilla",
                 s.line);
+    }
+    if ((s.method == vocab::Method::kSapodilla) != s.ca_option.has_value()) {
+      out.Error(
+          "plan.ca-option",
+          s.ca_option ? fmt::format("identity {}: ca-option is for sapodilla", ToText(s.slot))
+                      : fmt::format("identity {}: sapodilla does not say whose authority "
+                                    "certifies it",
+                                    ToText(s.slot)),
+          s.ca_option ? "drop it" : "add ca-option = \"generic\", \"on-behalf\" or \"connected\"",
+          s.line);
+    }
+    if (s.method != vocab::Method::kSapodilla && (!s.activation.empty() || !s.disclosure.empty())) {
+      out.Error(
+          "plan.ca-option",
+          fmt::format("identity {}: activation and disclosure are for sapodilla", ToText(s.slot)),
+          "drop them", s.line);
+    }
+    if (!s.disclosure.empty() && !OtherDisclosure(s)) {
+      out.Error(
+          "plan.ca-option",
+          fmt::format("identity {}: disclosure names no file with its digest", ToText(s.slot)),
+          "write disclosure = \"FILE#sha256:HEX\"; sha256sum FILE tells it", s.line);
+    }
+    if (const Pki* pki = plan.PkiOf(s);
+        s.ca_option == CaOption::kOnBehalf && pki != nullptr && pki->levels.size() < 2) {
+      out.Error("plan.ca-option",
+                fmt::format("identity {}: the PKI has no level that another party could hold",
+                            ToText(s.slot)),
+                "add a [[pki.level]] below the root", s.line);
     }
     if (s.transfer == vocab::Transfer::kMechanicallyInstalled &&
         plan.FindStep(vocab::StepKind::kSingleImageWrite) == nullptr &&

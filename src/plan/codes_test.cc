@@ -102,7 +102,7 @@ std::vector<Case> OrderCases() {
 }
 
 std::vector<Case> MeaningCases() {
-  std::string bmc = Text("bmc"), bulb = Text("bulb");
+  std::string bmc = Text("bmc"), bulb = Text("bulb"), phone = Text("phone");
   std::string site_ca = "lifetime = \"never\"\nissuing-window = \"P2Y\"\nmax-count = 50000";
   std::string open =
       With(With(bmc, "verified-by = \"boot\"", ""), "lock = \"fuse\"", "lock = \"none\"");
@@ -114,7 +114,28 @@ std::vector<Case> MeaningCases() {
   std::string said =
       "[[declared]]\nquestion = \"first-stage-exposure\"\nvalue = 1\nrole = \"x\"\ndate = "
       "2026-01-01\n";
+  std::string gateway = Text("gateway");
+  std::string other_element = With(
+      gateway +
+          "[[identity]]\nslot = \"attestation\"\nmethod = \"salak\"\ntransfer = "
+          "\"mechanically-transferred\"\nstore = \"se\"\nalgorithm = \"ecdsa-p256\"\n"
+          "identity-lock = \"fuse\"\n",
+      "[[store]]\nid = \"tpm\"",
+      "[[store]]\nid = \"se\"\nkind = \"secure-element\"\nprocessor = \"soc\"\n\n[[store]]\nid "
+      "= \"tpm\"");
   return {
+      {"plan.ca-option", With(Text("lock"), "ca-option = \"generic\"", "")},
+      {"plan.ca-option", With(Text("lock"), "ca-option = \"generic\"",
+                              "ca-option = \"generic\"\ndisclosure = \"maker.birthmark\"")},
+      {"plan.ca-option",
+       With(bmc, "method = \"avocado\"", "ca-option = \"connected\"\nmethod = \"avocado\"")},
+      {"plan.attestation",
+       With(bmc, "method = \"avocado\"", "attestation = \"required\"\nmethod = \"avocado\"")},
+      {"plan.vendor-roots", With(gateway, "vendor-roots = [\"rehearsal\"]", "")},
+      {"plan.vendor-roots", With(gateway, "[device]\nboard = \"bmc\"", "")},
+      {"plan.element-algorithm", With(gateway, "store = \"tpm\"\nalgorithm = \"ecdsa-p256\"",
+                                      "store = \"tpm\"\nalgorithm = \"ecdsa-p384\"")},
+      {"plan.element-several", other_element},
       {"plan.pki-missing", With(bmc, "purpose = \"disclosure\"", "purpose = \"anchor\"")},
       {"plan.pki-levels", With(bmc, "level = 2", "level = 3")},
       {"plan.pki-purpose", With(bmc, "pki = \"boot-pki\"", "pki = \"identity\"")},
@@ -129,6 +150,17 @@ std::vector<Case> MeaningCases() {
       {"plan.method-store", With(bmc, "method = \"avocado\"", "method = \"salak\"")},
       {"plan.slot-duplicate", bmc + slot},
       {"plan.group-batch", With(bmc, "slot = \"idevid\"", "slot = \"group\"")},
+      {"plan.slot-algorithm", With(phone, "\"ecdh-p256\"", "\"ecdsa-p256\"")},
+      {"plan.slot-pki", With(phone, "derived = true", "pki = \"identity\"")},
+      {"plan.slot-derived", With(phone, "on-label = true", "on-label = true\nderived = true")},
+      {"plan.slot-mixes",
+       With(With(Text("ecu"), "mixes-entropy = false", "mixes-entropy = true"),
+            "transfer = \"mechanically-transferred\"", "transfer = \"network-transferred\"")},
+      {"plan.slot-label", With(phone, "derived = true", "on-label = true")},
+      {"plan.password-label", With(phone, "on-label = true", "")},
+      {"plan.password-unscanned",
+       With(phone, "{ name = \"quality-control\", station = \"box\" },", "")},
+      {"plan.group-batch", With(phone, "batch = 100000", "batch = 1")},
       {"plan.idevid-missing", With(bmc, "slot = \"idevid\"", "slot = \"attestation\"")},
       {"plan.store-cycle", With(bmc, "protected-by = \"boot\"", "protected-by = \"update\"")},
       {"plan.store-unprotected", With(bmc, "protected-by = \"boot\"", "")},

@@ -137,9 +137,12 @@ class Flat {
       Put(at + " attestation", std::string(ToText(s.attestation)));
       for (const std::string& root : s.vendor_roots) Put(at + " vendor-roots " + root, "yes");
       Put(at + " ca-option", s.ca_option ? std::string(ToText(*s.ca_option)) : "");
+      Put(at + " activation", s.activation);
       Put(at + " disclosure", s.disclosure);
       Put(at + " seed-origin", s.seed_origin ? std::string(ToText(*s.seed_origin)) : "");
       Put(at + " mixes-entropy", YesNo(s.mixes_entropy));
+      Put(at + " derived", YesNo(s.derived));
+      Put(at + " on-label", YesNo(s.on_label));
     }
   }
   void FromAnchors(const Plan& p) {

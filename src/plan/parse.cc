@@ -241,10 +241,13 @@ std::optional<IdentitySlot> ReadIdentity(const Node& n, Context& c) {
   s.attestation = r.Word<Attestation>("attestation", Need::kOptional, Attestation::kOptional);
   s.vendor_roots = r.Texts("vendor-roots");
   if (r.Any("ca-option") != nullptr) s.ca_option = r.Word<CaOption>("ca-option", Need::kRequired);
+  s.activation = r.Text("activation", Need::kOptional);
   s.disclosure = r.Text("disclosure", Need::kOptional);
   if (r.Any("seed-origin") != nullptr)
     s.seed_origin = r.Word<SeedOrigin>("seed-origin", Need::kRequired);
   s.mixes_entropy = r.Boolean("mixes-entropy", false);
+  s.derived = r.Boolean("derived", false);
+  s.on_label = r.Boolean("on-label", false);
   r.Finish();
   return known ? std::optional<IdentitySlot>(s) : std::nullopt;
 }

@@ -67,8 +67,15 @@ const IdentitySlot* Plan::FindSlot(vocab::Identity slot) const {
 const Step* Plan::FindStep(vocab::StepKind kind) const {
   return First(steps, [&](const Step& s) { return s.kind == kind; });
 }
+bool IsSecret(vocab::Identity slot) {
+  return slot == vocab::Identity::kSymmetric || slot == vocab::Identity::kPassword;
+}
+
 const Pki* Plan::PkiOf(const IdentitySlot& slot) const {
-  return slot.pki ? FindPki(*slot.pki) : IdentityPki();
+  if (slot.pki) return FindPki(*slot.pki);
+  // A group key proves a model by its public key; a certificate for it is the plan's choice.
+  if (IsSecret(slot.slot) || slot.slot == vocab::Identity::kGroup) return nullptr;
+  return IdentityPki();
 }
 const Pki* Plan::IdentityPki() const {
   return First(pkis, [](const Pki& p) { return p.purpose == Purpose::kIdentity; });

@@ -201,6 +201,9 @@ enum class Attestation { kOptional, kRequired, kForbidden };
 std::string_view ToText(Attestation a);
 bool FromText(std::string_view s, Attestation& a);
 
+// kRehearsalRoots in vendor-roots is the maker of the emulated parts of a rehearsal.
+inline constexpr std::string_view kRehearsalRoots = "rehearsal";
+
 // CaOption is whose authority certifies keys made in the silicon maker's factory (4.1.1.5): its own
 // generic one (a), one it runs on the device maker's behalf (b), the device maker's, to which that
 // factory connects (c).
@@ -228,12 +231,19 @@ struct IdentitySlot {
   Attestation attestation = Attestation::kOptional;
   std::vector<std::string> vendor_roots;  // PEM files of the makers' roots, relative to the plan
   std::optional<CaOption> ca_option;      // sapodilla
+  std::string activation;  // sapodilla: what opens the part; it stands in all firmware, no secret
   std::string disclosure;  // sapodilla a and b: the other party's signed disclosure, a file
   // Carrot.
   std::optional<SeedOrigin> seed_origin;
   bool mixes_entropy = false;  // the device adds what the factory cannot recompute
+  bool derived = false;   // symmetric: derived from the product's master key, not drawn at random
+  bool on_label = false;  // password: printed on the unit's label, and kept nowhere else
   int line = 0;
 };
+
+// IsSecret is true for slots that hold no key pair: a symmetric secret, a password. They have no
+// PKI.
+bool IsSecret(vocab::Identity slot);
 
 // Lifetime is a duration or "never": notAfter 99991231235959Z (RFC 5280 section 4.1.2.5).
 struct Lifetime {
@@ -354,8 +364,9 @@ struct Plan {
   const IdentitySlot* FindSlot(vocab::Identity slot) const;
   // FindStep is the first step of a kind.
   const Step* FindStep(vocab::StepKind kind) const;
-  // PkiOf is the PKI that certifies a slot; IdentityPki and DisclosurePki are the first with that
-  // purpose. Never null in a plan without findings.
+  // PkiOf is the PKI that certifies a slot; null for a symmetric secret, a password, and a group
+  // key whose slot names none. IdentityPki and DisclosurePki are the first with that purpose; never
+  // null in a plan without findings.
   const Pki* PkiOf(const IdentitySlot& slot) const;
   const Pki* IdentityPki() const;
   const Pki* DisclosurePki() const;

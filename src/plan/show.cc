@@ -145,6 +145,7 @@ std::string ProtectionText(const Plan& plan, const Store& store) {
       own = "blows one way";
       break;
     case StoreKind::kPrivateMemory:
+    case StoreKind::kFirmwareTpm:
       own = "privileged code alone";
       break;
     case StoreKind::kPufWrapped:

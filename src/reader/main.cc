@@ -7,7 +7,9 @@
 #include <functional>
 #include <string>
 
+#include "attest/command.h"
 #include "disclose/reader_commands.h"
+#include "seed/derive_command.h"
 
 namespace {
 
@@ -20,6 +22,7 @@ constexpr const char* kFooter = R"(Examples:
   birthmark-reader show bmc.birthmark
   birthmark-reader compare bmc.birthmark bulb.birthmark --html pair.html
   birthmark-reader recompute acme.evidence bmc.birthmark
+  birthmark-reader seed derive --seed-file seed.hex --algorithm p256
 
 Exit codes: 0 done, 1 a negative result (refused, does not verify, a finding), 2 wrong use,
 3 environment (a missing file, no permission), 4 internal. Nothing is coloured, nothing is scored.)";
@@ -80,6 +83,48 @@ int main(int argc, char** argv) {
   c->add_flag("--json", recompute.json, "as JSON");
   c->footer("Example: birthmark-reader recompute acme.evidence bmc.birthmark");
   c->callback([&] { run = [&] { return birthmark::disclose::RunRecompute(recompute); }; });
+
+  birthmark::attest::VerifyArgs attest;
+  CLI::App* attests = app.add_subcommand("attest", "Proof of where a key was made");
+  attests->require_subcommand(1);
+  c = attests->add_subcommand("verify", "Verify where a key was made, without a TPM");
+  c->add_option("FILE", attest.file,
+                "an AttestationBundle, a request that carries one, a TCG_CSR_IDEVID, or a folder")
+      ->required();
+  c->add_option("--anchor", attest.anchors, "files with the makers' root certificates: F,F");
+  c->add_option("--nonce", attest.nonce, "the nonce that the evidence must hold, hexadecimal");
+  c->add_option("--key", attest.key,
+                "the key it must be about: a file of a public key, certificate or request");
+  c->add_option("--at", attest.at, "verify as of this time instead of now");
+  c->add_flag("--facts-only", attest.facts_only,
+              "show what holds, though the key may leave or the attestation key is not bound");
+  c->add_flag("--json", attest.json, "as JSON");
+  c->footer("Example: birthmark-reader attest verify unit7.csr --anchor maker-root.pem");
+  c->callback([&] {
+    run = [&]() -> Result<CommandResult> {
+      auto text = birthmark::attest::RunVerify(attest);
+      if (!text) return std::unexpected(std::move(text).error());
+      return CommandResult{0, std::move(*text), ""};
+    };
+  });
+
+  birthmark::seed::DeriveArgs derive;
+  CLI::App* seed = app.add_subcommand("seed", "Seeds of silicon makers");
+  seed->require_subcommand(1);
+  c = seed->add_subcommand(
+      "derive", "Derive the key pair of one seed or CDI and print its public key and id");
+  c->add_option("--seed-file", derive.seed_file, "32 to 64 octets, as they are or in hexadecimal")
+      ->required();
+  c->add_option("--algorithm", derive.algorithm, "ed25519, p256 or p384")->required();
+  c->add_flag("--json", derive.json, "as JSON");
+  c->footer("Example: birthmark-reader seed derive --seed-file seed.hex --algorithm p256");
+  c->callback([&] {
+    run = [&]() -> Result<CommandResult> {
+      auto text = birthmark::seed::RunDerive(derive);
+      if (!text) return std::unexpected(std::move(text).error());
+      return CommandResult{0, std::move(*text), ""};
+    };
+  });
 
   c = app.add_subcommand("version", "Print the version");
   c->callback([&] {

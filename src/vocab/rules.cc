@@ -52,6 +52,23 @@ Method MethodFor(const BirthFacts& f, Revision r) {
   return f.maker == Maker::kFactorySystem ? Method::kBamboo : Method::kAvocado;
 }
 
+BirthFacts BirthFactsOf(Method recorded, StoreKind store) {
+  BirthFacts f;
+  f.from_shared_seed = recorded == Method::kCarrot;
+  f.in_silicon_oem_factory = recorded == Method::kSapodilla;
+  if (recorded == Method::kBamboo) {
+    f.maker = Maker::kFactorySystem;
+  } else if (store == StoreKind::kDiscreteTpm) {
+    f.maker = Maker::kDiscreteTpm;
+  } else if (store == StoreKind::kFirmwareTpm) {
+    f.maker = Maker::kFirmwareTpm;
+  } else if (store == StoreKind::kSecureElement || recorded == Method::kSapodilla ||
+             recorded == Method::kSalak) {
+    f.maker = Maker::kSecureElement;
+  }
+  return f;
+}
+
 bool IsInternal(StoreKind s) {
   switch (s) {
     case StoreKind::kMaskRom:
@@ -59,6 +76,7 @@ bool IsInternal(StoreKind s) {
     case StoreKind::kOnDieFlash:
     case StoreKind::kPrivateMemory:
     case StoreKind::kPufWrapped:
+    case StoreKind::kFirmwareTpm:
       return true;
     case StoreKind::kSpiNor:
     case StoreKind::kEmmc:

@@ -33,6 +33,10 @@ struct BirthFacts {
 // in -02 (4.1.1.4) and avocado in -15; nothing stored changes.
 Method MethodFor(const BirthFacts& facts, Revision r = kDefaultRevision);
 
+// BirthFactsOf is what a recorded method (in -02's words) and the kind of the store that the key is
+// in say about its birth, so that it can be named in another revision's words.
+BirthFacts BirthFactsOf(Method recorded, StoreKind store);
+
 // IsInternal is true for a store inside the processor's package. Source: draft -02 section 6.1.
 bool IsInternal(StoreKind s);
 

@@ -30,6 +30,22 @@ TEST(Rules, ADiscreteTpmIsSalakIn02AndAvocadoIn15) {
   EXPECT_EQ(MethodFor(firmware, Revision::k02), Method::kAvocado);
 }
 
+TEST(Rules, ARecordedMethodIsNamedAgainFromItsStore) {
+  auto named = [](Method m, StoreKind s, Revision r) { return MethodFor(BirthFactsOf(m, s), r); };
+  EXPECT_EQ(named(Method::kSalak, StoreKind::kDiscreteTpm, Revision::k02), Method::kSalak);
+  EXPECT_EQ(named(Method::kSalak, StoreKind::kDiscreteTpm, Revision::k15), Method::kAvocado);
+  EXPECT_EQ(named(Method::kAvocado, StoreKind::kFirmwareTpm, Revision::k02), Method::kAvocado);
+  // Everything else keeps its name under both.
+  for (Revision r : {Revision::k02, Revision::k15}) {
+    EXPECT_EQ(named(Method::kSalak, StoreKind::kSecureElement, r), Method::kSalak);
+    EXPECT_EQ(named(Method::kSapodilla, StoreKind::kSecureElement, r), Method::kSapodilla);
+    EXPECT_EQ(named(Method::kSapodilla, StoreKind::kDiscreteTpm, r), Method::kSapodilla);
+    EXPECT_EQ(named(Method::kBamboo, StoreKind::kSpiNor, r), Method::kBamboo);
+    EXPECT_EQ(named(Method::kCarrot, StoreKind::kOtpFuse, r), Method::kCarrot);
+    EXPECT_EQ(named(Method::kAvocado, StoreKind::kPrivateMemory, r), Method::kAvocado);
+  }
+}
+
 TEST(Rules, FactsNameTheOtherMethods) {
   EXPECT_EQ(MethodFor({.maker = Maker::kCpu}), Method::kAvocado);
   EXPECT_EQ(MethodFor({.maker = Maker::kFactorySystem}), Method::kBamboo);

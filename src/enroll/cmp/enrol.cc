@@ -59,6 +59,7 @@ void Exchange::Submit(const Transactions::Ptr& t) {
   e.slot = t->ask.slot;
   e.proof = t->ask.proof;
   e.renewal = t->ask.renewal;
+  e.attestation = t->ask.attestation;
   e.key = t->ask.key;
   auto self = shared_from_this();
   if (t->ask.central) {

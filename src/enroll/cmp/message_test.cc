@@ -10,6 +10,7 @@
 #include "enroll/cmp/test_client.h"
 #include "enroll/cmp/transactions.h"
 #include "pki/name.h"
+#include "pki/profile.h"
 
 namespace birthmark::enroll::cmp::test {
 namespace {
@@ -167,6 +168,29 @@ TEST(CmpMessage, RequestsAreReadStrictly) {
   const Bytes twice = {0x30, 0x0f, 0x30, 0x0d, 0x30, 0x0b, 0x02, 0x01, 0x00,
                        0x30, 0x06, 0x81, 0x01, 0x05, 0x81, 0x01, 0x05};
   EXPECT_EQ(ReadCertRequest(twice).error().code, "cmp.bad-data-format");
+}
+
+TEST(CmpMessage, AnAttestationInATemplateIsNoWish) {
+  auto key = std::move(*crypto::SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256));
+  const auto extension = [](std::string_view type) {
+    Bytes e;
+    crypto::DerWriter(e).Sequence([&](crypto::DerWriter& w) {
+      w.Oid(type);
+      w.OctetString(Bytes{0x30, 0x00});
+    });
+    return e;
+  };
+  const auto read = [&](std::vector<Bytes> extensions) {
+    const Bytes body = CertReqBody({.serial = "U-1", .key = key.get(), .extensions = extensions});
+    auto r = ReadCertRequest(body);
+    if (!r) return r.error().code;
+    return ToHex(r->wanted.attestation) + (r->wanted.wishes ? " and wishes" : "");
+  };
+  const Bytes attestation = extension(pki::oid::kAttestation), other = extension("2.5.29.15");
+  EXPECT_EQ(read({attestation}), "3000");
+  EXPECT_EQ(read({other, attestation}), "3000 and wishes");
+  EXPECT_EQ(read({other}), " and wishes");
+  EXPECT_EQ(read({attestation, attestation}), "cmp.bad-data-format");
 }
 
 TEST(CmpMessage, ReasonsOfRevocation) {

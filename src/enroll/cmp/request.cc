@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enroll/cmp/request.h"
 
+#include <algorithm>
+
 #include "crypto/der.h"
 #include "enroll/cmp/message.h"
+#include "pki/profile.h"
 
 namespace birthmark::enroll::cmp {
 namespace {
@@ -61,6 +64,27 @@ Result<Bytes> Key(const DerElement& e) {
   return spki;
 }
 
+// Extensions, IMPLICIT: the attestation is evidence and not a wish; everything else is the
+// profile's business.
+Status ReadExtensions(ByteView content, Template& t) {
+  static const Bytes kAttestation = *crypto::OidFromText(pki::oid::kAttestation);
+  DerReader list(content);
+  while (!list.AtEnd()) {
+    BM_TRY(DerReader one, list.Enter());
+    BM_TRY(ByteView type, one.Expect(der::kOid));
+    if (!std::ranges::equal(type, kAttestation)) {
+      t.wishes = true;
+      continue;
+    }
+    if (!t.attestation.empty()) return Malformed("the attestation stands twice");
+    if (one.NextIs(der::kBoolean)) BM_CHECK(one.Boolean());
+    BM_TRY(t.attestation, one.Expect(der::kOctetString));
+    BM_CHECK(one.End());
+    if (t.attestation.empty()) return Malformed("the attestation is empty");
+  }
+  return {};
+}
+
 Result<Template> ReadTemplate(DerReader r) {
   Template t;
   int last = -1;
@@ -92,8 +116,10 @@ Result<Template> ReadTemplate(DerReader r) {
         break;
       }
       case 4:
-      case 9:
         t.wishes = true;
+        break;
+      case 9:
+        BM_CHECK(ReadExtensions(e.content, t));
         break;
       default:
         break;

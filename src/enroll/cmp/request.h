@@ -24,6 +24,7 @@ struct CertName {
 struct Template {
   ByteView serial, issuer, subject;  // empty when absent; names are DER
   Bytes spki;                        // SubjectPublicKeyInfo; empty when absent or without a key
+  ByteView attestation;              // the value of an attestation extension; empty when absent
   bool wishes = false;               // asks for extensions or times, which the profile decides
 };
 

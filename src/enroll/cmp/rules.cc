@@ -48,6 +48,7 @@ Result<Ask> FromCsr(const Message& m) {
   ask.serial = csr->subject.Find("serialNumber").value_or("");
   if (!csr->subject.empty()) ask.subject = csr->subject.der();
   ask.as_asked = csr->extensions.empty();
+  ask.attestation = std::move(csr->attestation);
   return ask;
 }
 
@@ -78,6 +79,7 @@ Result<Ask> FromCrmf(const Message& m, const Caller& caller) {
   BM_TRY(ask.serial, SerialIn(r.wanted.subject));
   ask.subject.assign(r.wanted.subject.begin(), r.wanted.subject.end());
   ask.as_asked = !r.wanted.wishes;
+  ask.attestation.assign(r.wanted.attestation.begin(), r.wanted.attestation.end());
   ask.central = r.wanted.spki.empty();
   if (ask.central) {
     // RFC 9483 section 4.1.6: there is no key yet that could be proved.

@@ -28,6 +28,7 @@ struct Ask {
   bool renewal = false, central = false;
   bool bare_key = false;  // a key made centrally is wanted without AsymmetricKeyPackage around it
   Bytes subject;          // of the template, a Name; empty when it names none
+  Bytes attestation;      // AttestationBundle; empty when there is none
   bool as_asked = true;   // nothing was asked for that only a profile decides
 
   // id is certReqId: p10cr has none, which answers write as -1.

@@ -52,6 +52,10 @@ Bytes OneRequest(const CertAsk& a) {
         spki[0] = der::Context(6, true);
         t.Raw(spki);
       }
+      if (a.extensions.empty()) return;
+      t.Nest(der::Context(9, true), [&](DerWriter& list) {
+        for (const Bytes& e : a.extensions) list.Raw(e);
+      });
     });
     if (a.old) {
       w.Sequence([&](DerWriter& controls) {

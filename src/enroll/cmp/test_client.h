@@ -40,6 +40,7 @@ struct CertAsk {
   int popo = 1;                                 // as openssl numbers them: -1 none, 0 RA, 1 signed
   std::optional<crypto::Certificate> old;       // oldCertID
   int times = 1;                                // so many requests in the message
+  std::vector<Bytes> extensions;                // Extension elements of the template
 };
 Bytes CertReqBody(const CertAsk& a);
 Bytes CertConfBody(ByteView certificate, int id = 0, bool accept = true);

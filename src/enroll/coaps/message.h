@@ -70,7 +70,7 @@ struct Response {
   Bytes payload;
   bool secret = false;  // the payload holds a private key: it is wiped when it was sent
   std::shared_ptr<const void> copy;  // of GrantedKey: let go of once the payload is wiped
-  std::string note;     // for the log, never sent
+  std::string note;                  // for the log, never sent
 };
 
 // PathText is a path as people write it.

@@ -12,6 +12,7 @@ Result<Enrolment> ReadEnrolment(Asking asking) {
   e.via = std::move(asking.via);
   e.serial = csr.subject.Find("serialNumber").value_or("");
   e.key = csr.key;
+  e.attestation = std::move(csr.attestation);
   if (asking.kind == Kind::kServerKey && asked.encrypted_key) {
     // RFC 7030 section 4.4.1: what was asked for and cannot be done is an error.
     return Refused("est.encrypted-key", "the private key is not encrypted beyond TLS here",

@@ -8,6 +8,7 @@
 #include "enroll/est/codec.h"
 #include "enroll/est/csrattrs.h"
 #include "enroll/est/enrolment.h"
+#include "enroll/est/nonce.h"
 
 namespace birthmark::enroll::est {
 namespace {
@@ -28,6 +29,7 @@ constexpr OperationName kOperations[] = {
     {"csrattrs", Operation::kCsrAttrs, "GET"},
     {"serverkeygen", Operation::kServerKeyGen, "POST"},
     {"fullcmc", Operation::kFullCmc, "POST"},
+    {"nonce", Operation::kNonce, "GET"},
 };
 
 const OperationName* FindOperation(std::string_view name) {
@@ -129,13 +131,16 @@ void Est::Handle(HttpRequest request, Reply reply) {
   if (route->operation == Operation::kFullCmc) {
     return reply(Text(501, "fullcmc is not offered: use simpleenroll", "est.fullcmc"));
   }
-  if (request.method != method) {
+  // A nonce is asked for by POST where there is something to say with it.
+  if (request.method != method &&
+      (route->operation != Operation::kNonce || request.method != "POST")) {
     HttpResponse r = Text(405, "this operation takes " + std::string(method), "est.method");
     r.headers.emplace_back("Allow", method);
     return reply(std::move(r));
   }
   const bool enrols = route->operation == Operation::kSimpleEnroll ||
-                      route->operation == Operation::kSimpleReenroll;
+                      route->operation == Operation::kSimpleReenroll ||
+                      route->operation == Operation::kNonce;
   // RFC 7030 section 3.3: EST runs inside TLS.
   if (!request.peer.encrypted && (enrols || !options_.allow_plain_keygen)) {
     return reply(Text(403, "EST needs TLS", "est.plain"));
@@ -173,10 +178,28 @@ void Est::Handle(HttpRequest request, Reply reply) {
                             "send a client certificate, or a token by HTTP Basic"},
                            options_));
   }
+  if (route->operation == Operation::kNonce)
+    return reply(Nonce(*route, request, std::move(*caller)));
   if (!IsRequestType(request.content_type)) {
     return reply(Text(415, "the body must be " + std::string(kRequestType), "est.content-type"));
   }
   Enroll(*route, std::move(request), std::move(*caller), std::move(reply));
+}
+
+HttpResponse Est::Nonce(const Route& route, const HttpRequest& request, Caller caller) {
+  auto given = [&]() -> Result<GivenNonce> {
+    NonceRequest asked;
+    if (request.method == "POST") {
+      BM_TRY(asked, ReadNonceRequest(request.body));
+    }
+    asked.product = route.product;
+    asked.caller = std::move(caller);
+    return desk_.AttestationNonce(asked);
+  }();
+  // The draft's word for "not now" is 503, not RFC 7030's 202.
+  if (!given && given.error().code == "enroll.wait") return Refusal(503, given.error());
+  if (!given) return FromError(given.error(), options_);
+  return Good(kNonceType, WriteNonce(*given));
 }
 
 void Est::Enroll(const Route& route, HttpRequest request, Caller caller, Reply reply) {

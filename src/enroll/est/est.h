@@ -22,7 +22,8 @@ enum class Operation {
   kSimpleReenroll,
   kCsrAttrs,
   kServerKeyGen,
-  kFullCmc
+  kFullCmc,
+  kNonce
 };
 
 // Route is where a path leads; an empty product is the only one.
@@ -51,6 +52,7 @@ class Est : public Handler {
 
  private:
   void Enroll(const Route& route, HttpRequest request, Caller caller, Reply reply);
+  HttpResponse Nonce(const Route& route, const HttpRequest& request, Caller caller);
 
   Desk& desk_;
   const EstOptions options_;

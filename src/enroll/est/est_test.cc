@@ -9,6 +9,7 @@
 #include "enroll/est/csrattrs.h"
 #include "enroll/est/test_requests.h"
 #include "enroll/test_desk.h"
+#include "pki/profile.h"
 
 namespace birthmark::enroll::est {
 namespace {
@@ -115,6 +116,35 @@ TEST_F(EstTest, ATokenEnrolsAUnitAndItsRetryGetsTheSame) {
   EXPECT_EQ(desk_.enrolments[0].via, "est");
   EXPECT_EQ(desk_.enrolments[0].caller.id, "tok-1");
   EXPECT_FALSE(desk_.enrolments[0].renewal);
+}
+
+TEST_F(EstTest, AnAttestationGoesToTheDeskAsItCame) {
+  auto key = NewSigner();
+  HttpRequest r = Request("simpleenroll",
+                          MakeRequest(*key, {.attribute = std::string(pki::oid::kAttestation)}));
+  AsToken(r);
+  EXPECT_EQ(Send(std::move(r)).status, 200);
+  ASSERT_EQ(desk_.enrolments.size(), 1u);
+  EXPECT_EQ(desk_.enrolments[0].attestation, (Bytes{0x04, 0x01, 0x01}));
+}
+
+TEST_F(EstTest, NoncesAreForWhoIsKnown) {
+  EXPECT_EQ(Send(Request("nonce")).status, 401);
+  HttpRequest r = Request("nonce");
+  AsToken(r);
+  HttpResponse got = Send(std::move(r));
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.content_type, "application/est-attestation-freshness+json");
+  EXPECT_EQ(AsText(got.body), "{\"nonce\":\"bm9uY2U\",\"expiry\":600}\n");
+  r = Request("nonce");
+  r.method = "POST";
+  r.body = ToBytes("{\"len\": 7}");
+  AsToken(r);
+  EXPECT_EQ(Send(std::move(r)).status, 400);
+  r = Request("nonce");
+  r.method = "PUT";
+  AsToken(r);
+  EXPECT_EQ(Send(std::move(r)).status, 405);
 }
 
 TEST_F(EstTest, AStationEnrolsByItsCertificate) {

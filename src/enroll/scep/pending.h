@@ -26,6 +26,7 @@ struct PendingRequest {
   std::string product;
   int64_t received = 0;  // milliseconds since 1970
   std::string transaction;
+  std::optional<Bytes> attestation = std::nullopt;  // as it came
   bool operator==(const PendingRequest&) const = default;
 
   template <class V>
@@ -37,6 +38,7 @@ struct PendingRequest {
     v("product", product);
     v("subject", subject);
     v("received", received);
+    v("attestation", attestation);
     v("transaction", transaction);
   }
 };

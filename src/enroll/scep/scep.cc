@@ -276,6 +276,7 @@ void Scep::Core::Enrol(TransactionPtr t) {
   e.via = "scep";
   e.serial = request->serial;
   e.key = request->csr.key;
+  e.attestation = request->csr.attestation;
   if (auto failure = Authorise(*t, *request, e)) return Fail(*t, std::move(*failure));
   const ByteView signer = t->message.signer.der();
   t->waiting = PendingRequest{spki,
@@ -285,7 +286,8 @@ void Scep::Core::Enrol(TransactionPtr t) {
                               e.serial,
                               t->product,
                               Millis(clock_.Now()),
-                              t->message.transaction};
+                              t->message.transaction,
+                              e.attestation.empty() ? std::nullopt : std::optional(e.attestation)};
   Ask(std::move(t), std::move(e));
 }
 
@@ -307,6 +309,7 @@ void Scep::Core::Poll(TransactionPtr t) {
   e.via = "scep";
   e.serial = waiting->serial;
   e.key = *key;
+  e.attestation = waiting->attestation.value_or(Bytes());
   e.renewal = waiting->token.empty();
   if (e.renewal) {
     // Asked again, for it may have been revoked since.

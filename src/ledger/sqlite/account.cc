@@ -126,7 +126,7 @@ class Accountant {
       ++a_.held;
     } else if (state != "issued") {
       ++a_.installed;
-    } else if (s.Text(8) == "left") {
+    } else if (s.Text(8) == "left" || (s.IsNull(5) && FromSeed(s))) {
       ++a_.pool;
     } else if (!s.Text(4).empty()) {
       ++a_.delivered;
@@ -134,6 +134,9 @@ class Accountant {
       ++a_.on_line;
     }
   }
+
+  // FromSeed is an identity that waits for the chip that computes its key (4.1.1.3).
+  static bool FromSeed(const Stmt& s) { return s.Text(2) == "carrot"; }
 
   // Why says what is odd about a live identity, or nothing.
   const char* Why(const Stmt& s, bool on_line) const {
@@ -145,7 +148,7 @@ class Accountant {
     if (state == "lost-at-station") return "lost-at-station";
     bool in_pool = s.Text(8) == "left", over_network = !s.Text(4).empty();
     if (s.IsNull(5)) {
-      if (in_pool) return nullptr;
+      if (in_pool || FromSeed(s)) return nullptr;
       return s.Text(8) == "released" ? "released-never-installed" : "ghost";
     }
     if (s.Text(5) == "scrapped") return "scrapped-unit-live";
@@ -209,7 +212,8 @@ Result<Account> AccountOf(const Db& registry, const AccountOptions& options) {
 Result<uint64_t> InNoDevice(const Db& registry) {
   BM_TRY(Stmt s, registry.Prepare("SELECT count(*) FROM identity i WHERE state='issued' AND via='' "
                                   "AND NOT EXISTS (SELECT 1 FROM pool p WHERE p.unit=i.unit AND "
-                                  "p.state='left')"));
+                                  "p.state='left') AND NOT (method='carrot' AND NOT EXISTS "
+                                  "(SELECT 1 FROM unit u WHERE u.unit=i.unit))"));
   BM_CHECK(s.Step());
   return s.Uint(0);
 }

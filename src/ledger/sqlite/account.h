@@ -22,7 +22,7 @@ struct Account {
   uint64_t voided = 0, destroyed = 0, superseded = 0, revoked = 0;
   uint64_t installed = 0;  // read back from a device, or confirmed by one
   uint64_t delivered = 0;  // given over a network to whoever holds the key; no device confirmed it
-  uint64_t pool = 0;       // made ahead and not handed out
+  uint64_t pool = 0;       // made ahead and not handed out, or for a chip that has not come yet
   uint64_t held = 0;       // on certificateHold
   uint64_t on_line = 0;    // of units in work, and what `reserved` counts
   uint64_t unexplained = 0;  // each is in `odd` with its certificate's serial

@@ -472,14 +472,7 @@ LogWriter::Keys LogWriter::KeysOf(const IdentityRow& row) {
 }
 
 void LogWriter::InsertKeys(uint64_t seq, const Changes& changes) {
-  for (const Change& c : changes) {
-    if (auto* row = std::get_if<IdentityRow>(&c)) {
-      Keys keys = KeysOf(*row);
-      for (const Key16& k : {keys.spki, keys.serial, keys.unit}) keys_->Insert(k, seq);
-    } else if (auto* key = std::get_if<KeyRow>(&c)) {
-      keys_->Insert(SpkiKey(key->spki), seq);
-    }
-  }
+  ForEachKeyOf(changes, [&](const Key16& key) { keys_->Insert(key, seq); });
 }
 
 Status LogWriter::Commit() {

@@ -52,11 +52,13 @@ CREATE TABLE IF NOT EXISTS credential_end(seq INTEGER PRIMARY KEY, pseudonym TEX
   ended_at INTEGER NOT NULL) STRICT;
 )";
 
-constexpr const char* kTables[] = {"identity",    "unit",           "ca",      "key",
-                                   "credential",  "plan",           "session", "notable",
-                                   "foreign_log", "credential_end", "visit",   "pool"};
+constexpr const char* kTables[] = {"identity",    "unit",           "ca",          "key",
+                                   "credential",  "plan",           "session",     "notable",
+                                   "foreign_log", "credential_end", "visit",       "pool",
+                                   "element",     "element_run",    "element_use", "reel",
+                                   "seed_batch",  "seed_run",       "secret",      "secret_group"};
 // kVersion grows with every change to the tables that existing events would have filled.
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 constexpr const char* kIdentityColumns =
     "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at, station, via";
@@ -222,8 +224,20 @@ Key16 UnitKey(std::string_view unit) {
   return SpkiKey(crypto::Sha256(AsBytes(kLabel), AsBytes(unit)));
 }
 
+Key16 ElementKey(std::string_view uid) {
+  constexpr std::string_view kLabel = "element:";
+  return SpkiKey(crypto::Sha256(AsBytes(kLabel), AsBytes(uid)));
+}
+Key16 ElementSpkiKey(const Digest& spki) {
+  constexpr std::string_view kLabel = "element-key:";
+  return SpkiKey(crypto::Sha256(AsBytes(kLabel), ByteView(spki)));
+}
+
 Status Registry::CreateTables(const Db& db) {
   BM_CHECK(db.Exec(kSchema));
+  BM_CHECK(db.Exec(kElementsSchema));
+  BM_CHECK(db.Exec(kSeedsSchema));
+  BM_CHECK(db.Exec(kSecretsSchema));
   BM_CHECK(AddTables(db));
   return db.Exec(fmt::format("PRAGMA user_version={}", kVersion).c_str());
 }
@@ -380,6 +394,14 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     return s.Bind(1, seq).Bind(2, e->pseudonym).Bind(3, e->at).Run();
   }
   if (auto* e = std::get_if<ForeignEntry>(&change)) return ApplyForeign(*e);
+  if (auto* r = std::get_if<SeedBatchRow>(&change)) return ApplySeeds(*db_, seq, *r);
+  if (auto* r = std::get_if<SeedStep>(&change)) return ApplySeeds(*db_, *r);
+  if (auto* r = std::get_if<SecretRow>(&change)) return ApplySecrets(*db_, seq, *r);
+  if (auto* r = std::get_if<GroupRow>(&change)) return ApplySecrets(*db_, seq, *r);
+  if (auto* r = std::get_if<SeedRun>(&change)) return ApplySeeds(*db_, seq, *r);
+  if (auto* r = std::get_if<ElementRun>(&change)) return elements_.Apply(*db_, seq, *r);
+  if (auto* r = std::get_if<ElementUse>(&change)) return elements_.Apply(*db_, *r);
+  if (auto* r = std::get_if<ReelChange>(&change)) return elements_.Apply(*db_, *r);
   if (auto* e = std::get_if<ForeignEnd>(&change)) {
     if (end_foreign_.get() == nullptr) {
       BM_TRY(end_foreign_,
@@ -479,6 +501,33 @@ Result<std::vector<IdentityRow>> Registry::IdentitiesOf(std::string_view unit) {
     if (row && row->unit == unit) out.push_back(std::move(*row));
   }
   return out;
+}
+
+Result<std::optional<ElementRow>> Registry::FindElement(const Key16& key, std::string_view uid,
+                                                        const Digest* spki) {
+  BM_TRY(auto seqs, Seqs(key));
+  if (seqs.empty()) return std::nullopt;
+  if (find_element_.get() == nullptr) {
+    BM_TRY(find_element_,
+           db_->Prepare("SELECT e.seq, e.pos, e.uid, e.spki, r.product, r.reel, r.manifest, r.at "
+                        "FROM element e JOIN element_run r ON r.seq = e.seq "
+                        "WHERE e.seq = ?1 AND (e.uid = ?2 OR e.spki = ?3)"));
+  }
+  for (uint64_t seq : seqs) {
+    find_element_.Bind(1, seq).Bind(2, uid);
+    spki == nullptr ? find_element_.BindNull(3) : find_element_.Bind(3, ByteView(*spki));
+    BM_TRY(std::optional<ElementRow> row, One<ElementRow>(find_element_, ReadElement));
+    if (row) return row;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<ElementRow>> Registry::Element(std::string_view uid) {
+  return FindElement(ElementKey(uid), uid, nullptr);
+}
+
+Result<std::optional<ElementRow>> Registry::ElementByKey(const Digest& spki) {
+  return FindElement(ElementSpkiKey(spki), "", &spki);
 }
 
 Result<std::optional<KeyRow>> Registry::KeyBySpki(const Digest& spki) {
@@ -652,13 +701,31 @@ Result<uint64_t> Registry::CountIdentities(const IdentityFilter& f) {
 
 Status Registry::ForEachKey(uint64_t from, const KeyIndex::KeyFn& fn) {
   BM_TRY(Stmt s,
-         db_->Prepare("SELECT seq, spki, serial, unit FROM identity WHERE seq >= ?1 UNION ALL "
-                      "SELECT seq, spki, NULL, NULL FROM key WHERE seq >= ?1 ORDER BY seq"));
+         db_->Prepare("SELECT seq, spki, serial, unit, 'identity' FROM identity WHERE seq >= ?1 "
+                      "UNION ALL SELECT seq, spki, NULL, NULL, 'key' FROM key WHERE seq >= ?1 "
+                      "UNION ALL SELECT seq, spki, NULL, uid, 'element' FROM element WHERE seq >= "
+                      "?1 UNION ALL SELECT seq, keys, NULL, NULL, 'seeds' FROM seed_run WHERE "
+                      "seq >= ?1 ORDER BY seq"));
   s.Bind(1, from);
   for (;;) {
     BM_TRY(bool more, s.Step());
     if (!more) return {};
     uint64_t seq = s.Uint(0);
+    if (s.Text(4) == "seeds") {
+      for (ByteView keys = s.Blob(1); keys.size() >= sizeof(Key16);
+           keys = keys.subspan(sizeof(Key16))) {
+        Key16 key;
+        std::copy_n(keys.begin(), key.size(), key.begin());
+        BM_CHECK(fn(key, seq));
+      }
+      continue;
+    }
+    if (s.Text(4) == "element") {
+      BM_CHECK(fn(ElementKey(s.Text(3)), seq));
+      if (Digest spki = DigestColumn(s, 1); spki != Digest{})
+        BM_CHECK(fn(ElementSpkiKey(spki), seq));
+      continue;
+    }
     BM_CHECK(fn(SpkiKey(DigestColumn(s, 1)), seq));
     if (s.IsNull(2)) continue;
     BM_CHECK(fn(SerialKey(s.Blob(2)), seq));

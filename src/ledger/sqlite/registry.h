@@ -12,6 +12,9 @@
 #include "ledger/fold.h"
 #include "ledger/sqlite/db.h"
 #include "ledger/sqlite/key_index.h"
+#include "ledger/sqlite/registry_elements.h"
+#include "ledger/sqlite/registry_secrets.h"
+#include "ledger/sqlite/registry_seeds.h"
 
 namespace birthmark::ledger {
 
@@ -19,6 +22,9 @@ namespace birthmark::ledger {
 Key16 SpkiKey(const Digest& spki);
 Key16 SerialKey(ByteView serial);
 Key16 UnitKey(std::string_view unit);
+// ElementKey and ElementSpkiKey are what it stores for a listed part.
+Key16 ElementKey(std::string_view uid);
+Key16 ElementSpkiKey(const Digest& spki);
 
 // ForEachKeyOf calls back with each key that the index must hold for these changes.
 template <class F>
@@ -28,6 +34,13 @@ void ForEachKeyOf(const Changes& changes, F&& fn) {
       for (const Key16& k : {SpkiKey(row->spki), SerialKey(row->serial), UnitKey(row->unit)}) fn(k);
     } else if (auto* key = std::get_if<KeyRow>(&c)) {
       fn(SpkiKey(key->spki));
+    } else if (auto* seeds = std::get_if<SeedRun>(&c)) {
+      for (const std::string& chip : seeds->chips) fn(ChipKey(chip));
+    } else if (auto* run = std::get_if<ElementRun>(&c)) {
+      for (const ElementRun::Part& part : run->parts) {
+        fn(ElementKey(part.uid));
+        if (part.spki != Digest{}) fn(ElementSpkiKey(part.spki));
+      }
     }
   }
 }
@@ -99,6 +112,11 @@ class Registry {
   // Foreign is what is here of another log, if anything; ForeignLogs are all of them.
   Result<std::optional<ForeignRow>> Foreign(std::string_view origin);
   Result<std::vector<ForeignRow>> ForeignLogs();
+  // Element and ElementByKey find a listed part by its identifier and by its key.
+  Result<std::optional<ElementRow>> Element(std::string_view uid);
+  Result<std::optional<ElementRow>> ElementByKey(const Digest& spki);
+  // SeedUses gives the events seed.used of a chip: one, unless its batches repeat it.
+  Result<std::vector<uint64_t>> SeedUses(std::string_view chip) { return Seqs(ChipKey(chip)); }
   // EventsOfType lists where the events of a type that is few in number stand (see Notable).
   Result<std::vector<uint64_t>> EventsOfType(std::string_view type);
   // Count counts units, identities and so on: "unit", "identity".
@@ -116,6 +134,8 @@ class Registry {
   explicit Registry(const Db& db, KeyFinder finder) : db_(&db), find_(std::move(finder)) {}
   Status ApplyOne(uint64_t seq, const Change& change);
   Status ApplyForeign(const ForeignEntry& entry);
+  Result<std::optional<ElementRow>> FindElement(const Key16& key, std::string_view uid,
+                                                const Digest* spki);
   // Has is true when this log's database has the table: a reader adds none.
   Result<bool> Has(std::string_view table);
   // Seqs gives the sequences under a key, each once, the oldest first.
@@ -129,6 +149,8 @@ class Registry {
       put_notable_;
   Stmt get_identity_, get_key_, get_unit_;
   Stmt get_foreign_, put_foreign_, end_foreign_;  // prepared when first needed: AddTables
+  Stmt find_element_;
+  ElementTables elements_;
 };
 
 // CompareRegistries reports each row in which `found` differs from `meant`, at most `limit` of

@@ -79,6 +79,46 @@ TEST(Registry, FoldsEveryKind) {
   EXPECT_EQ(*reg.EventsOfType("log.genesis"), std::vector<uint64_t>{0});
 }
 
+TEST(Registry, FindsListedPartsAndCountsReels) {
+  TestLog log;
+  ElementsListed listed{.reel = "R1", .elements = {}, .manifest = "m-1"};
+  for (const char* uid : {"01aa", "01bb", "01cc"})
+    listed.elements.push_back(
+        {.uid = uid, .cert = {}, .spki = DigestOf(uid), .key = Bytes{1}, .slot = "0"});
+  listed.elements[2].spki = {};  // a light list has no keys
+  Event e = Now(listed);
+  e.subject = "product:bmc";
+  log.Add(e);
+  log.Add(Now(ElementMatched{.uid = "01bb",
+                             .slot = "idevid",
+                             .unit = "bmc/1",
+                             .reel = "R1",
+                             .proof = "challenge-signed"}));
+  log.Add(Now(ReelState{.reel = "R1", .state = "quarantined", .reason = "lost", .product = "bmc"}));
+  auto r = log.Read();
+  Registry& reg = r->registry();
+  auto part = reg.Element("01bb")->value();
+  EXPECT_EQ(part.pos, 1u);
+  EXPECT_EQ(part.reel, "R1");
+  EXPECT_EQ(part.product, "bmc");
+  EXPECT_EQ(reg.ElementByKey(DigestOf("01aa"))->value().uid, "01aa");
+  EXPECT_FALSE(reg.ElementByKey(Digest{})->has_value());
+  EXPECT_FALSE(reg.Element("01dd")->has_value());
+  EXPECT_EQ(ElementUseOf(reg.db(), "01bb")->value().unit, "bmc/1");
+  auto reel = ReelOf(reg.db(), "bmc", "R1")->value();
+  EXPECT_EQ(reel.received, 3u);
+  EXPECT_EQ(reel.used, 1u);
+  EXPECT_EQ(reel.state, "quarantined");
+  EXPECT_EQ(UsesOf(reg.db(), "bmc", "R1", "", 10)->size(), 1u);
+  EXPECT_TRUE(UsesOf(reg.db(), "bmc", "R1", "01bb", 10)->empty());
+  size_t all = 0;
+  ASSERT_TRUE(ForEachElementOf(reg.db(), "bmc", "R1", [&](std::string_view, const Digest&) {
+                ++all;
+                return Status();
+              }).has_value());
+  EXPECT_EQ(all, 3u);
+}
+
 TEST(Registry, WhatIsNotThereIsNothing) {
   TestLog log;
   Registry& reg = log.writer->registry();
