@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The main job on real input: two products are born, answer for it, and are read side by side.
+# The main job on real input: two products are born, answer for it, and are read side by side; then
+# three more, so that every method of the draft stands beside the others.
 # Called by `./dev demo` after the build. Everything goes into build/demo, which is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,9 +48,40 @@ done
 step "side by side"
 run compare bmc.birthmark bulb.birthmark --html pair.html
 
+# The other methods, on parts that stand-ins for their makers fill: a seed fused into each chip, a TPM
+# with its maker's certificate, an element that was certified before it came.
+for product in ecu gateway lock; do
+  step "$product: $(case $product in ecu) echo carrot ;; gateway) echo salak ;; lock) echo sapodilla ;; esac)"
+  run plan new --like "$product" -o "$product.toml"
+  run init "$product" --plan "$product.toml"
+  case $product in
+    ecu)
+      run seed import ecu --rehearsal 4
+      run seed issue ecu --batch "$("$BIN/birthmark" seed list ecu --json | jq -r '.[0].batch')"
+      ;;
+    gateway)
+      command -v swtpm >/dev/null || { echo "swtpm is not installed: no TPM here"; continue; }
+      ;;
+    lock)
+      run manifest new lock --rehearsal --count 4
+      run manifest import lock lock/silicon/REHEARSAL-1.json --signer lock/silicon/manifest-signer.pem \
+        --root lock/silicon/maker-root.pem --allow-test
+      ;;
+  esac
+  run line run "$product" --units 2
+  run disclose "$product" -o "$product.birthmark"
+done
+step "all five methods side by side"
+methods=()
+for product in bmc bulb ecu gateway lock; do
+  [ ! -f "$product.birthmark" ] || methods+=("$product.birthmark")
+done
+run compare "${methods[@]}" --html methods.html
+
 step "where to look"
 cat <<EOF
 build/demo/pair.html                 both disclosures as pictures, in one file
+build/demo/methods.html              avocado, bamboo, carrot, salak and sapodilla side by side
 build/demo/bmc.birthmark             a signed disclosure:   birthmark show build/demo/bmc.birthmark
 build/demo/bmc.evidence              what every measured answer is recomputed from
 build/demo/bmc.toml                  the plan it all came from

@@ -214,7 +214,7 @@ Result<std::string> CompareText(std::span<const OpenedDisclosure> all) {
     return Usage(
         "compare.count",
         fmt::format("{} disclosures; 1 to {} stand side by side", all.size(), kMaxCompared),
-        "name one to four files");
+        "name one to five files");
   }
   const Comparison c = Compare(all);
   Table t(all);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Up to four disclosures side by side: rows in the draft's order, columns in the reader's. Says
+// Up to five disclosures side by side: rows in the draft's order, columns in the reader's. Says
 // what is there and how it is known; counts nothing, ranks nothing. Pure functions.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace birthmark::disclose {
 
-inline constexpr size_t kMaxCompared = 4;
+inline constexpr size_t kMaxCompared = 5;
 
 // ComparedRow is one question about one subject with a cell for each product; a null cell is a
 // product that has no such subject or was not asked.

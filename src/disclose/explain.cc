@@ -13,7 +13,7 @@ struct Explanation {
 
 // clang-format off: a row a code.
 constexpr std::array kAll = {
-    Explanation{"compare.count", "Columns are products; more than four cannot be read side by side in 80 columns or on A4."},
+    Explanation{"compare.count", "Columns are products; more than five, one for each method, cannot be read side by side in 80 columns or on A4."},
     Explanation{"disclosure.answer-twice", "One question about one subject has one answer with a declared and a measured half. Two answers leave a reader to choose."},
     Explanation{"disclosure.basis", "What is not declared is measured (anyone can recompute it) or attested (computed inside a sealed ceremony). There is no third word."},
     Explanation{"disclosure.chain", "The signer's certificate comes first, then its issuers, then the anchor: one to eight certificates."},

@@ -16,7 +16,7 @@ namespace page {
 
 double Width(All all) {
   // A4 upright holds 720 units, A4 across 1060.
-  constexpr std::array<double, kMaxCompared + 1> kWidths = {720, 720, 350, 340, 250};
+  constexpr std::array<double, kMaxCompared + 1> kWidths = {720, 720, 350, 340, 250, 198};
   return kWidths[all.size()];
 }
 

@@ -15,7 +15,7 @@ p{margin:0 0 4px;overflow-wrap:anywhere}.how{color:#555;font-size:12px}
 section{margin:18px 0}
 .banner{border:2px solid #222;padding:4px 8px;background:#eee;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .row{display:grid;gap:0 16px}.row>div{min-width:0}
-.c1{grid-template-columns:1fr}.c2{grid-template-columns:repeat(2,1fr)}.c3{grid-template-columns:repeat(3,1fr)}.c4{grid-template-columns:repeat(4,1fr)}
+.c1{grid-template-columns:1fr}.c2{grid-template-columns:repeat(2,1fr)}.c3{grid-template-columns:repeat(3,1fr)}.c4{grid-template-columns:repeat(4,1fr)}.c5{grid-template-columns:repeat(5,1fr)}
 .name{font-weight:600;border-bottom:1px solid #999}.r{border:1px solid #222;padding:0 3px;font-weight:400}
 .q{color:#555;font-size:11px}
 figure{margin:4px 0;break-inside:avoid}

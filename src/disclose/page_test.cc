@@ -72,14 +72,14 @@ TEST(Page, SetsBothBasesSideBySideWhereTheyDiffer) {
   EXPECT_TRUE(Has(page, ToHex(Digest{9})));
 }
 
-TEST(Page, HoldsFourProductsAndLeavesOutTheFifth) {
-  std::vector<OpenedDisclosure> all(5, Opened(test::Sample()));
+TEST(Page, HoldsFiveProductsAndLeavesOutTheSixth) {
+  std::vector<OpenedDisclosure> all(6, Opened(test::Sample()));
   for (size_t i = 0; i < all.size(); ++i)
     all[i].disclosure.product.name = "Product " + std::to_string(i + 1);
   const std::string page = RenderPage(all);
-  EXPECT_TRUE(Has(page, "row c4"));
-  EXPECT_TRUE(Has(page, "Product 4"));
-  EXPECT_FALSE(Has(page, "Product 5"));
+  EXPECT_TRUE(Has(page, "row c5"));
+  EXPECT_TRUE(Has(page, "Product 5"));
+  EXPECT_FALSE(Has(page, "Product 6"));
   EXPECT_TRUE(Has(page, "1 more were given"));
   EXPECT_EQ(page, RenderPage(all));
 }

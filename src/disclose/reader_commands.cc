@@ -101,7 +101,7 @@ Result<CommandResult> RunCompare(const CompareArgs& args) {
     return Usage(
         "compare.count",
         fmt::format("{} files; 1 to {} stand side by side", args.files.size(), kMaxCompared),
-        "name one to four disclosures");
+        "name one to five disclosures");
   }
   CommandResult out;
   std::vector<OpenedDisclosure> opened;

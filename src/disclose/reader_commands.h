@@ -45,7 +45,7 @@ struct CompareArgs {
   std::optional<std::string> html;  // where to write the page as well
   bool json = false;
 };
-// RunCompare sets one to four disclosures side by side. Errors: compare.count, file.write, those of
+// RunCompare sets one to five disclosures side by side. Errors: compare.count, file.write, those of
 // RunShow.
 Result<CommandResult> RunCompare(const CompareArgs& args);
 

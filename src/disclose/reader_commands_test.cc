@@ -104,14 +104,14 @@ TEST_F(Reader, SixteenMegabytesOfZerosAreRefused) {
   EXPECT_EQ(r->exit, 1);
 }
 
-TEST_F(Reader, CompareTakesOneToFour) {
+TEST_F(Reader, CompareTakesOneToFive) {
   auto r = RunCompare({{path_, path_}, {}, false});
   ASSERT_TRUE(r) << r.error().ToString();
   EXPECT_EQ(r->exit, 0);
   EXPECT_EQ(nlohmann::json::parse(RunCompare({{path_, path_}, {}, true})->out)["products"].size(),
             2u);
   EXPECT_EQ(RunCompare({}).error().code, "compare.count");
-  EXPECT_EQ(RunCompare({{path_, path_, path_, path_, path_}, {}, false}).error().kind,
+  EXPECT_EQ(RunCompare({{path_, path_, path_, path_, path_, path_}, {}, false}).error().kind,
             ErrorKind::kUsage);
   const std::string page = (dir_ / "pair.html").string();
   ASSERT_TRUE(RunCompare({{path_, path_}, page, false}));

@@ -153,10 +153,10 @@ TEST(Compare, TextIsNarrowMarkedAndHasNoTotals) {
   }
 }
 
-TEST(Compare, RefusesNoneAndMoreThanFour) {
+TEST(Compare, RefusesNoneAndMoreThanFive) {
   EXPECT_EQ(CompareText({}).error().code, "compare.count");
-  const std::vector<OpenedDisclosure> five(5, ShownOpened(Sample()));
-  EXPECT_EQ(CompareText(five).error().code, "compare.count");
+  const std::vector<OpenedDisclosure> six(6, ShownOpened(Sample()));
+  EXPECT_EQ(CompareText(six).error().code, "compare.count");
 }
 
 TEST(CompareJson, HasACellForEveryProduct) {
