@@ -121,13 +121,33 @@ Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::
       .rehearsal = !marks_.policies.empty(),
       .created = clock_.Now()};
   if (!level.lifetime.never) terms.lifetime_days = level.lifetime.duration / kDay;
-  BM_TRY(std::string text, pki::MakeRequest(terms, subject, *signer));
+  return Export(id, terms, subject, *signer);
+}
+
+Result<fs::path> AuthorityMaker::Export(const std::string& id, const pki::RequestTerms& terms,
+                                        const pki::Name& subject, crypto::Signer& signer) {
+  BM_TRY(std::string text, pki::MakeRequest(terms, subject, signer));
   fs::path file = layout_.requests() / (id + ".request");
   BM_CHECK(WriteFileAtomic(file, text));
   BM_TRY(pki::Request request, pki::CheckRequest(text));
   Add("ca:" + id,
       ledger::RequestCarried{.ca = id, .request = request.digest, .action = "exported"});
   return file;
+}
+
+Result<pki::Response> AuthorityMaker::Import(const std::string& id,
+                                             const std::vector<Authority>& above,
+                                             std::string_view response_text) {
+  BM_TRY(std::string text,
+         ReadTextFile(layout_.requests() / (id + ".request"), pki::kMaxRequestBytes));
+  BM_TRY(pki::Request request, pki::CheckRequest(text));
+  std::vector<crypto::Certificate> anchors{above.front().certificate};
+  BM_TRY(pki::Response response, pki::CheckResponse(response_text, request, anchors, clock_.Now()));
+  Add("ca:" + id, ledger::RequestCarried{.ca = id,
+                                         .request = request.digest,
+                                         .action = "imported",
+                                         .response = crypto::Sha256(AsBytes(response_text))});
+  return response;
 }
 
 Result<std::string> AuthorityMaker::CarryAndSign(const fs::path& request_file,
@@ -166,15 +186,7 @@ Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const pla
                                                  const std::vector<Authority>& above,
                                                  std::string_view response_text) {
   std::string id = AuthorityId(pki, level.level, 1);
-  BM_TRY(std::string text,
-         ReadTextFile(layout_.requests() / (id + ".request"), pki::kMaxRequestBytes));
-  BM_TRY(pki::Request request, pki::CheckRequest(text));
-  std::vector<crypto::Certificate> anchors{above.front().certificate};
-  BM_TRY(pki::Response response, pki::CheckResponse(response_text, request, anchors, clock_.Now()));
-  Add("ca:" + id, ledger::RequestCarried{.ca = id,
-                                         .request = request.digest,
-                                         .action = "imported",
-                                         .response = crypto::Sha256(AsBytes(response_text))});
+  BM_TRY(pki::Response response, Import(id, above, response_text));
   Authority a{.id = id,
               .pki = pki.id,
               .level = level.level,
@@ -232,6 +244,51 @@ Result<std::vector<Authority>> AuthorityMaker::Continue(const plan::Pki& pki,
   BM_TRY(Authority a, AcceptResponse(pki, level, above, response));
   above.push_back(std::move(a));
   return MakeBelow(pki, std::move(above));
+}
+
+Result<std::optional<fs::path>> AuthorityMaker::Ask(const plan::Pki& pki,
+                                                    const pki::Profile* signer) {
+  for (const plan::Level& level : pki.levels) {
+    if (level.offline) continue;
+    BM_TRY(fs::path file, WriteRequest(pki, level));
+    return file;
+  }
+  if (signer == nullptr) return std::nullopt;
+  const std::string id = pki.id + "-ee";
+  BM_TRY(crypto::Algorithm algorithm,
+         ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
+  BM_TRY(auto key, MakeKey(id, algorithm, false,
+                           pki.purpose == plan::Purpose::kDisclosure ? "disclosure" : "image"));
+  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(pki.end_entity.name, 1)));
+  pki::RequestTerms terms{.workspace = workspace_,
+                          .name = FillNumber(pki.end_entity.name, 1),
+                          .level = pki.EeLevel(),
+                          .lifetime_days = std::nullopt,
+                          .path_len = 0,
+                          .profile = std::string(signer->id),
+                          .rehearsal = !marks_.policies.empty(),
+                          .created = clock_.Now()};
+  if (!pki.end_entity.lifetime.never) terms.lifetime_days = pki.end_entity.lifetime.duration / kDay;
+  BM_TRY(fs::path file, Export(id, terms, subject, *key));
+  return file;
+}
+
+void AuthorityMaker::TakeOver(const plan::Pki& pki, const Authority& a, const std::string& issuer,
+                              const ledger::KeyCreated& key) {
+  Add("key:" + key.id, key);
+  Record(pki, LevelOf(pki, a.level), a, issuer);
+}
+
+Result<Issued> AuthorityMaker::AcceptEndEntity(const plan::Pki& pki,
+                                               const std::vector<Authority>& above,
+                                               std::string_view response_text) {
+  Issued out{.key_id = pki.id + "-ee", .chain = {}};
+  BM_TRY(pki::Response response, Import(out.key_id, above, response_text));
+  out.chain.push_back(std::move(response.certificate));
+  for (auto it = above.rbegin(); it != above.rend(); ++it) {
+    if (it->level > 1) out.chain.push_back(it->certificate);
+  }
+  return out;
 }
 
 Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki,

@@ -12,7 +12,9 @@
 #include "crypto/cert.h"
 #include "keystore/keystore.h"
 #include "ledger/event.h"
+#include "ledger/events.h"
 #include "pki/profile.h"
+#include "pki/request.h"
 #include "pki/serial.h"
 #include "plan/plan.h"
 
@@ -65,6 +67,19 @@ class AuthorityMaker {
   Result<std::vector<Authority>> Continue(const plan::Pki& pki, std::vector<Authority> above,
                                           std::string_view response);
 
+  // Ask makes the first online key of a PKI whose levels above a ceremony makes, and writes its
+  // request: of the first online authority, or of the end entity `signer` where all authorities are
+  // offline; nullopt when it has neither.
+  Result<std::optional<fs::path>> Ask(const plan::Pki& pki, const pki::Profile* signer);
+
+  // TakeOver records an authority that a ceremony made, with the facts of its key.
+  void TakeOver(const plan::Pki& pki, const Authority& a, const std::string& issuer,
+                const ledger::KeyCreated& key);
+
+  // AcceptEndEntity accepts the response to Ask's request for an end entity.
+  Result<Issued> AcceptEndEntity(const plan::Pki& pki, const std::vector<Authority>& above,
+                                 std::string_view response);
+
   // MakeEndEntity makes a key online and has the last authority (or nobody: a level-1 PKI) certify
   // it.
   Result<Issued> MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
@@ -91,6 +106,11 @@ class AuthorityMaker {
                                                   const std::string& purpose);
   Result<Authority> MakeRoot(const plan::Pki& pki, const plan::Level& level);
   Result<fs::path> WriteRequest(const plan::Pki& pki, const plan::Level& level);
+  // Export writes a request, Import checks the response to it; both are facts of the carrying.
+  Result<fs::path> Export(const std::string& id, const pki::RequestTerms& terms,
+                          const pki::Name& subject, crypto::Signer& signer);
+  Result<pki::Response> Import(const std::string& id, const std::vector<Authority>& above,
+                               std::string_view response);
   Result<Authority> AcceptResponse(const plan::Pki& pki, const plan::Level& level,
                                    const std::vector<Authority>& above, std::string_view response);
   // CarryAndSign takes the request to the parent's side and brings the response back, as files.

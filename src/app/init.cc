@@ -3,16 +3,12 @@
 
 #include <unistd.h>
 
-#include "anchors/read.h"
 #include "app/factory.h"
+#include "app/making.h"
 #include "app/on_behalf.h"
 #include "app/trials.h"
 #include "app/vendor_roots.h"
-#include "crypto/digest.h"
-#include "crypto/pem.h"
 #include "ledger/events.h"
-#include "ledger/sqlite/log_writer.h"
-#include "line/firmware.h"
 #include "pki/path.h"
 #include "plan/check.h"
 
@@ -60,122 +56,6 @@ Status MakeFolders(const Layout& l) {
   return {};
 }
 
-// Session is what init and import share while they make authorities.
-struct Making {
-  const Layout& layout;
-  const plan::Plan& plan;
-  AuthorityMaker& maker;
-  std::vector<ledger::Event>& extra;
-  ledger::EventContext context;
-  const Clock& clock;
-  std::map<std::string, std::vector<Authority>> authorities;  // behind anchors, by PKI
-
-  template <class B>
-  void Add(const std::string& subject, const B& body) {
-    extra.push_back(ledger::MakeEvent(context, clock.Now(), subject, body));
-  }
-};
-
-bool VerifiesCode(const plan::Plan& plan, const plan::Pki& pki) {
-  return std::ranges::any_of(plan.anchors, [&](const plan::Anchor& a) {
-    if (a.pki != pki.id) return false;
-    return a.verifies == "bundle" || std::ranges::any_of(plan.stages, [&](const plan::Stage& s) {
-             return s.verified_by == a.id;
-           });
-  });
-}
-
-// MakeAnchorPki makes the authorities behind generated anchors, and the end entity that signs
-// images.
-Status MakeAnchorPki(Making& m, const plan::Pki& pki,
-                     std::map<std::string, line::SignerChain>& signers) {
-  std::optional<fs::path> none;
-  BM_TRY(std::vector<Authority> made, m.maker.MakeAll(pki, std::nullopt, &none));
-  m.authorities[pki.id] = made;
-  line::SignerChain& chain = signers[pki.id];
-  if (!made.empty()) chain.root = made.front().certificate;
-  if (made.empty()) {
-    BM_TRY(chain.key_id, m.maker.MakeLoneKey(pki));
-  } else if (VerifiesCode(m.plan, pki)) {
-    BM_TRY(Issued issued, m.maker.MakeEndEntity(pki, made, pki::CodeSigningProfile(), "image"));
-    chain.key_id = issued.key_id;
-    chain.chain = issued.chain;
-  } else {
-    return {};  // what this PKI signs is made by later commands
-  }
-  ledger::SignerCertified body{.key = chain.key_id, .pki = pki.id, .chain = {}};
-  for (const crypto::Certificate& c : chain.chain)
-    body.chain.emplace_back(c.der().begin(), c.der().end());
-  m.Add("key:" + chain.key_id, body);
-  return {};
-}
-
-Status ReadAnchorFiles(Making& m, keystore::KeyStore& keys, const fs::path& plan_folder,
-                       const std::map<std::string, line::SignerChain>& signers) {
-  line::Materials materials{m.plan, keys, signers, {}};
-  for (const plan::Anchor& a : m.plan.anchors) {
-    Bytes bytes;
-    if (!a.file.empty() && !a.generated) {
-      fs::path file = fs::path(a.file).is_absolute() ? fs::path(a.file) : plan_folder / a.file;
-      BM_TRY(bytes, ReadFile(file, plan::kMaxAnchorFileBytes));
-      BM_CHECK(WriteFileAtomic(m.layout.anchors() / a.id, bytes));
-    } else if (a.generated) {
-      auto it = a.pki ? signers.find(*a.pki) : signers.end();
-      if (it == signers.end()) continue;
-      // What is read is the public anchor itself, whatever form the device keeps it in.
-      if (it->second.root) {
-        bytes.assign(it->second.root->der().begin(), it->second.root->der().end());
-        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"),
-                                 it->second.root->ToPem()));
-      } else {
-        BM_TRY(crypto::PublicKey key, line::AnchorKey(materials, a));
-        bytes.assign(key.spki().begin(), key.spki().end());
-        BM_CHECK(WriteFileAtomic(m.layout.public_dir() / ("anchor-" + a.id + ".pem"),
-                                 crypto::WritePem("PUBLIC KEY", bytes)));
-      }
-    } else {
-      continue;  // a store that starts empty
-    }
-    BM_TRY(anchors::AnchorFacts facts, anchors::ReadAnchors(bytes));
-    m.Add("anchor:" + a.id, ledger::AnchorRead{.kind = std::string(vocab::ToText(a.kinds.front())),
-                                               .facts = cbor::ToValue(facts),
-                                               .anchor = a.id,
-                                               .file_digest = crypto::Sha256(bytes)});
-  }
-  return {};
-}
-
-std::string Limits(const plan::Level& level, const Authority& a) {
-  std::string out;
-  if (level.issuing_window)
-    out = "issues until " + FormatDate(a.certificate.not_before() + *level.issuing_window);
-  if (level.max_count)
-    out += fmt::format("{}{} units", out.empty() ? "issues " : " or ", *level.max_count);
-  return out;
-}
-
-void ShowLevels(const plan::Pki& pki, const std::vector<Authority>& made, const Layout& meant,
-                InitResult& r) {
-  for (const Authority& a : made) {
-    r.levels.push_back({.level = a.level,
-                        .name = a.name,
-                        .offline = a.offline,
-                        .place = a.offline
-                                     ? meant.offline().filename().string() + "/"
-                                     : Limits(pki.levels[static_cast<size_t>(a.level - 1)], a)});
-  }
-}
-
-Status AppendAll(ledger::LogWriter& log, std::vector<ledger::Event> events) {
-  ledger::Submission all;
-  for (const ledger::Event& e : events) {
-    BM_TRY(ledger::NewEvent n, ledger::Prepare(e));
-    all.push_back(std::move(n));
-  }
-  BM_CHECK(log.Append(std::move(all)));
-  return {};
-}
-
 std::string NewPseudonym(Rng& rng) {
   Bytes b(5);
   rng.Fill(b);
@@ -191,13 +71,42 @@ Status CheckBefore(const InitOptions& o, const Layout& meant, const plan::Plan& 
   }
   if (!o.production) return {};
   Findings missing = plan::CheckForProduction(plan);
-  missing.Error("init.production", "this release keeps roots in software made by the same command",
-                "production waits for a root from a ceremony; rehearse until then");
+  for (const plan::Pki& pki : plan.pkis) {
+    if (!pki.levels.empty() && !WaitsForCeremony(o, pki) && !o.root_cert) {
+      missing.Error(
+          "init.production",
+          fmt::format("pki \"{}\": its root would be made in software by this command", pki.id),
+          "say offline = true at its level 1: a ceremony makes it then");
+    }
+  }
+  if (!missing.HasErrors()) return {};
   return Refused("init.production", "this cannot be a production workspace:\n" + missing.ToString(),
                  "leave --production out to make a rehearsal");
 }
 
+// MakeOrAsk makes a PKI's authorities here, or leaves them to a ceremony and writes the request
+// that it signs: then it gives none.
+Result<std::vector<Authority>> MakeOrAsk(Making& m, const InitOptions& o, const plan::Pki& pki,
+                                         InitResult& r) {
+  std::optional<fs::path> none;
+  if (!WaitsForCeremony(o, pki)) return m.maker.MakeAll(pki, std::nullopt, &none);
+  BM_TRY(std::optional<fs::path> request, m.maker.Ask(pki, ProfileOfSigner(m.plan, pki)));
+  r.ceremony.push_back(pki.id);
+  if (request) r.requests.push_back(*request);
+  return std::vector<Authority>{};
+}
+
 }  // namespace
+
+bool WaitsForCeremony(const InitOptions& o, const plan::Pki& pki) {
+  if (pki.levels.empty() || !pki.levels.front().offline) return false;
+  if (o.root_cert && pki.purpose == plan::Purpose::kIdentity) return false;
+  const plan::Custody custody = pki.levels.front().custody;
+  if (o.production || custody == plan::Custody::kSplit || custody == plan::Custody::kThreshold)
+    return true;
+  // A rehearsal's anchors stay at hand: the objects that devices are tried with are signed by them.
+  return o.ceremony && pki.purpose != plan::Purpose::kAnchor;
+}
 
 pki::Marks MarksOf(bool rehearsal) {
   return rehearsal ? pki::RehearsalMarks() : pki::ProductionMarks();
@@ -212,7 +121,9 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
     BM_TRY(std::string pem, ReadTextFile(*options.root_cert, kMaxCertificateFile));
     BM_TRY(root, crypto::Certificate::FromPem(pem));
   }
+  const bool rehearsal = !options.production;
   InitResult result;
+  result.rehearsal = rehearsal;
   if (options.dry_run) {
     for (const plan::Level& level : plan.IdentityPki()->levels) {
       result.levels.push_back(
@@ -223,7 +134,7 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   Scratch scratch(meant);
   const Layout& layout = scratch.layout();
   BM_CHECK(MakeFolders(layout));
-  BM_TRY(OpenKeys keys, CreateKeyStores(layout, source));
+  BM_TRY(OpenKeys keys, CreateKeyStores(layout, source, rehearsal));
 
   SystemRng rng;
   pki::SerialSource serials(clock, rng, clock.Now());
@@ -232,7 +143,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   ledger::EventContext context{
       .actor = result.credential, .clock = "system", .plan = plan.digest, .station = std::nullopt};
   Stores stores{keys.online.get(), keys.offline.get()};
-  AuthorityMaker maker(layout, plan, stores, MarksOf(true), workspace, serials, clock, context);
+  AuthorityMaker maker(layout, plan, stores, MarksOf(rehearsal), workspace, serials, clock,
+                       context);
 
   BM_TRY(std::unique_ptr<crypto::Signer> log_key, maker.MakeLogKey());
   ledger::Genesis genesis{
@@ -240,56 +152,38 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
       .origin = plan.product.manufacturer + "/" + workspace,
       .program = "birthmark " BIRTHMARK_VERSION,
       .log_key = Bytes(log_key->public_key().spki().begin(), log_key->public_key().spki().end()),
-      .rehearsal = true,
+      .rehearsal = rehearsal,
       .workspace = workspace,
       .manufacturer = plan.product.manufacturer};
   // The origin is a key name in signed notes: no spaces and no plus signs (C2SP signed-note).
   std::erase_if(genesis.origin, [](char c) { return c == ' ' || c == '+'; });
 
-  std::vector<ledger::Event> extra;
-  Making making{layout, plan, maker, extra, context, clock, {}};
-  const plan::Pki* identity = plan.IdentityPki();
-  BM_TRY(std::vector<Authority> authorities, maker.MakeAll(*identity, root, &result.waiting));
-  ShowLevels(*identity, authorities, meant, result);
-  result.root_fingerprint = ToHex(authorities.front().certificate.digest());
-  BM_CHECK(
-      WriteFileAtomic(layout.public_dir() / "root.pem", authorities.front().certificate.ToPem()));
-
-  // Slots may be certified under PKIs of their own.
-  std::optional<fs::path> none;
-  for (const plan::Pki& other : plan.pkis) {
-    if (other.purpose != plan::Purpose::kIdentity || &other == identity) continue;
-    BM_TRY(std::vector<Authority> made, maker.MakeAll(other, std::nullopt, &none));
-    ShowLevels(other, made, meant, result);
-    BM_CHECK(WriteFileAtomic(layout.public_dir() / ("pki-" + other.id + "-root.pem"),
-                             made.front().certificate.ToPem()));
-  }
-
-  const plan::Pki* disclosure = plan.DisclosurePki();
-  BM_TRY(std::vector<Authority> disclosing, maker.MakeAll(*disclosure, std::nullopt, &none));
-  BM_TRY(Issued signer,
-         maker.MakeEndEntity(*disclosure, disclosing, pki::DisclosureProfile(), "disclosure"));
-  ledger::SignerCertified disclosure_signer{
-      .key = signer.key_id, .pki = disclosure->id, .chain = {}};
-  for (const crypto::Certificate& c : signer.chain)
-    disclosure_signer.chain.emplace_back(c.der().begin(), c.der().end());
-  making.Add("key:" + signer.key_id, disclosure_signer);
-  result.disclosure_fingerprint = ToHex(disclosing.front().certificate.digest());
-  BM_CHECK(WriteFileAtomic(layout.public_dir() / "disclosure-root.pem",
-                           disclosing.front().certificate.ToPem()));
-
-  std::map<std::string, line::SignerChain> signers;
+  Making m{layout, plan, maker, stores, context, clock, {}, {}, {}};
   for (const plan::Pki& pki : plan.pkis) {
-    if (pki.purpose == plan::Purpose::kAnchor) BM_CHECK(MakeAnchorPki(making, pki, signers));
+    std::vector<Authority>& made = m.authorities[pki.id];
+    if (root && &pki == plan.IdentityPki()) {
+      BM_TRY(made, maker.MakeAll(pki, root, &result.waiting));
+    } else {
+      BM_TRY(made, MakeOrAsk(m, options, pki, result));
+    }
+    if (made.empty() && !pki.levels.empty()) continue;  // waits for its ceremony
+    switch (pki.purpose) {
+      case plan::Purpose::kIdentity:  // slots may be certified under PKIs of their own
+        BM_CHECK(FinishIdentity(m, pki, made, meant, result));
+        break;
+      case plan::Purpose::kDisclosure:
+        BM_CHECK(FinishDisclosure(m, pki, made, std::nullopt, result));
+        break;
+      case plan::Purpose::kAnchor:
+        BM_CHECK(FinishAnchorPki(m, pki, made, std::nullopt));
+    }
   }
   BM_CHECK(KeepVendorRoots(layout, plan, options.plan_file.parent_path()));
   BM_CHECK(KeepOtherDisclosures(layout, plan, options.plan_file.parent_path()));
-  BM_CHECK(ReadAnchorFiles(making, *keys.online, options.plan_file.parent_path(), signers));
-  if (const plan::Anchor* boot = plan.FindAnchorKind(vocab::AnchorKind::kFirstBoot)) {
-    BM_TRY(crypto::PublicKey key, line::AnchorKey({plan, *keys.online, signers, {}}, *boot));
-    result.boot_anchor = ToHex(key.spki_digest());
-  }
-  BM_CHECK(MakeTrialKits(layout, plan, stores, making.authorities, signers, clock, rng));
+  BM_CHECK(ReadGivenAnchors(m, options.plan_file.parent_path()));
+  BM_CHECK(ReadGeneratedAnchors(m, result));
+  if (rehearsal)
+    BM_CHECK(MakeTrialKits(layout, plan, stores, m.authorities, m.signers, clock, rng));
   BM_TRY(Authority operations, maker.MakeOperations());
   BM_TRY(Issued person, maker.MakeCredential(operations, result.credential, "person",
                                              "administrator", CredentialDays("administrator")));
@@ -305,12 +199,13 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
                                             .product = plan.product.id,
                                             .version = 1})};
   for (ledger::Event& e : maker.TakeEvents()) events.push_back(std::move(e));
-  for (ledger::Event& e : extra) events.push_back(std::move(e));
+  for (ledger::Event& e : m.events) events.push_back(std::move(e));
   BM_CHECK(AppendAll(*log, std::move(events)));
   BM_TRY(ledger::NoteKey vkey, ledger::NoteKey::Of(genesis.origin, log_key->public_key()));
   BM_CHECK(WriteFileAtomic(layout.public_dir() / "log.vkey", vkey.ToText() + "\n"));
   log.reset();
   if (result.waiting) result.waiting = meant.requests() / result.waiting->filename();
+  for (fs::path& request : result.requests) request = meant.requests() / request.filename();
   BM_CHECK(scratch.Keep());
   return result;
 }
@@ -320,22 +215,12 @@ Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view re
   BM_TRY(auto f, Factory::Open(workspace, source, true, "", "", clock));
   const plan::Plan& plan = f->adopted.plan;
   const plan::Pki* identity = plan.IdentityPki();
-  std::vector<Authority> above;
   BM_TRY(auto reader, f->NewReader());
-  BM_TRY(std::vector<ledger::CaRow> cas, f->log->registry().Cas());
-  for (const ledger::CaRow& ca : cas) {
-    if (ca.pki != identity->id) continue;
-    BM_TRY(ledger::Event event, reader->EventAt(ca.seq));
-    BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
-    BM_TRY(crypto::Certificate c, crypto::Certificate::FromDer(body.cert));
-    above.push_back({.id = ca.id,
-                     .pki = ca.pki,
-                     .level = static_cast<int>(ca.level),
-                     .offline = ca.offline,
-                     .name = ca.name,
-                     .certificate = std::move(c)});
+  BM_TRY(std::vector<Authority> above, AuthoritiesInLog(*reader, *identity));
+  if (above.empty()) {
+    return Refused("request.ceremony", "the identity PKI has no root yet: a ceremony makes it",
+                   "birthmark ceremony accept WS RECORD");
   }
-  std::ranges::sort(above, {}, &Authority::level);
   if (above.size() >= identity->levels.size()) {
     return Refused("request.nothing-waiting", "every level of the identity PKI has its certificate",
                    "nothing is left to import");

@@ -20,6 +20,7 @@ struct InitOptions {
   fs::path plan_file;  // anchors' files are relative to it
   bool production = false;
   std::optional<fs::path> root_cert;
+  bool ceremony = false;  // leave offline roots to a ceremony, in a rehearsal too
   bool dry_run = false;
 };
 
@@ -38,7 +39,13 @@ struct InitResult {
   std::string boot_anchor;             // what devices' fuses hold, hex; may be empty
   std::string credential;              // pseudonym of the person who ran it
   std::optional<fs::path> waiting;     // a request an external root must sign
+  std::vector<std::string> ceremony;   // PKIs whose roots a ceremony has to make
+  std::vector<fs::path> requests;      // what it signs in the same sitting
 };
+
+// WaitsForCeremony is true for a PKI whose offline levels init leaves to a ceremony: all of them in
+// production, and wherever the plan has the key split or signed with together.
+bool WaitsForCeremony(const InitOptions& options, const plan::Pki& pki);
 
 // Init. Errors: init.exists, init.production (what is missing for one), init.root-cert,
 // plan.findings (the plan was checked by the caller), keys.same-passphrase; those of keystore, pki,

@@ -3,12 +3,17 @@
 
 namespace birthmark::app {
 
-Result<OpenKeys> CreateKeyStores(const Layout& layout, const KeySource& source) {
+Result<OpenKeys> CreateKeyStores(const Layout& layout, const KeySource& source, bool offline_too) {
   keystore::PassphraseSource online = source.online, offline = source.offline;
   online.twice = offline.twice = true;
   online.prompt = "New passphrase for the online keys: ";
   offline.prompt = "New passphrase for the offline keys: ";
   BM_TRY(SecretBytes a, keystore::ReadPassphrase(online));
+  if (!offline_too) {
+    OpenKeys keys;
+    BM_TRY(keys.online, keystore::SoftwareKeyStore::Init(layout.keys(), a));
+    return keys;
+  }
   BM_TRY(SecretBytes b, keystore::ReadPassphrase(offline));
   if (a == b) {
     return Refused("keys.same-passphrase", "the offline keys need a passphrase of their own",

@@ -22,9 +22,11 @@ struct OpenKeys {
   std::unique_ptr<keystore::SoftwareKeyStore> offline;
 };
 
-// CreateKeyStores makes both stores; the passphrases are asked for twice and must differ.
+// CreateKeyStores makes the online store and, unless ceremonies keep all offline keys, the offline
+// one; the passphrases are asked for twice and must differ.
 // Errors: keys.same-passphrase; those of keystore.
-Result<OpenKeys> CreateKeyStores(const Layout& layout, const KeySource& source);
+Result<OpenKeys> CreateKeyStores(const Layout& layout, const KeySource& source,
+                                 bool offline_too = true);
 // UnlockOnline and UnlockBoth open what is there. Errors: keystore.passphrase and the like.
 Result<OpenKeys> UnlockOnline(const Layout& layout, const KeySource& source);
 Result<OpenKeys> UnlockBoth(const Layout& layout, const KeySource& source);

@@ -25,12 +25,26 @@ constexpr int kMaxLevel = 16;
 constexpr int64_t kMaxLifetimeDays = 366 * 1000;
 constexpr size_t kMaxText = 256;
 
+struct Requestable {
+  std::string_view profile;
+  Purpose purpose;
+};
+constexpr Requestable kRequestable[] = {{"disclosure", Purpose::kDisclosure},
+                                        {"code-signing", Purpose::kCodeSigning},
+                                        {"update-signing", Purpose::kUpdateSigning}};
+
+const Requestable* FindRequestable(std::string_view profile) {
+  const auto* it = std::ranges::find(kRequestable, profile, &Requestable::profile);
+  return it == std::end(kRequestable) ? nullptr : it;
+}
+
 // The structs on file, docs/formats/request.md.
 struct Statement {
   Digest csr{};
   std::string name;
   int64_t level = 0;
   int64_t created = 0;  // ms since 1970
+  std::optional<std::string> profile;
   int64_t version = 0;
   int64_t path_len = 0;
   bool rehearsal = false;
@@ -42,6 +56,7 @@ struct Statement {
     v("name", name);
     v("level", level);
     v("created", created);
+    v("profile", profile);
     v("version", version);
     v("path_len", path_len);
     v("rehearsal", rehearsal);
@@ -92,6 +107,10 @@ Status CheckTerms(const RequestTerms& t) {
     return bad(fmt::format("level {}; a request is for level 2 to {}", t.level, kMaxLevel));
   }
   if (t.path_len < 0 || t.path_len > kMaxLevel) return bad("a path length out of range");
+  if (!t.profile.empty() && FindRequestable(t.profile) == nullptr) {
+    return bad(
+        fmt::format("\"{}\" is no end entity that an offline authority certifies", t.profile));
+  }
   if (t.lifetime_days && (*t.lifetime_days < 1 || *t.lifetime_days > kMaxLifetimeDays)) {
     return bad(fmt::format("a lifetime of {} days", *t.lifetime_days));
   }
@@ -124,6 +143,11 @@ Status CheckCertificate(const Certificate& cert, const Request& request) {
     return Refused("response.other-key", "the certificate is for another key than the request's",
                    "give the response to this request");
   }
+  if (!request.terms.profile.empty()) {
+    if (!cert.is_ca()) return {};  // its use is checked with its path
+    return Refused("response.profile", "the certificate is an authority's",
+                   "have it signed again, with the extensions of the request's profile");
+  }
   if (!cert.is_ca()) return Refused("response.not-authority", "the certificate is no authority's");
   if (cert.path_len() && *cert.path_len() < request.terms.path_len) {
     return Refused("response.path-length",
@@ -139,11 +163,14 @@ Status CheckCertificate(const Certificate& cert, const Request& request) {
 Result<std::string> MakeRequest(const RequestTerms& t, const Name& subject,
                                 crypto::Signer& signer) {
   BM_CHECK(CheckTerms(t));
-  BM_TRY(Bytes csr, BuildCsr(subject, signer, AuthorityRequest{t.path_len}));
+  std::optional<AuthorityRequest> authority;
+  if (t.profile.empty()) authority = AuthorityRequest{t.path_len};
+  BM_TRY(Bytes csr, BuildCsr(subject, signer, authority));
   const Statement s{.csr = crypto::Sha256(csr),
                     .name = t.name,
                     .level = t.level,
                     .created = Millis(t.created),
+                    .profile = t.profile.empty() ? std::nullopt : std::optional(t.profile),
                     .version = kVersion,
                     .path_len = t.path_len,
                     .rehearsal = t.rehearsal,
@@ -184,11 +211,15 @@ Result<Request> CheckRequest(std::string_view text) {
              .level = static_cast<int>(s.level),
              .lifetime_days = s.lifetime_days,
              .path_len = static_cast<int>(s.path_len),
+             .profile = s.profile.value_or(""),
              .rehearsal = s.rehearsal,
              .created = TimeFromMillis(s.created)};
   BM_CHECK(CheckTerms(r.terms));
   BM_TRY(auto authority, ReadAuthorityRequest(r.csr));
-  if (!authority || authority->path_len != r.terms.path_len) {
+  if (authority.has_value() != r.terms.profile.empty()) {
+    return Refused("request.csr", "the CSR and the statement differ in whether it is an authority");
+  }
+  if (authority && authority->path_len != r.terms.path_len) {
     return Refused("request.csr", "the CSR asks for another path length than the statement");
   }
   r.digest = crypto::Sha256(file.statement);
@@ -205,12 +236,17 @@ Result<std::string> SignRequest(const Request& request, const Issuer& issuer, co
                                            : "a production request at a rehearsal's authority",
                    "rehearsal and production never sign for each other");
   }
-  Contents contents{
-      .subject = request.csr.subject, .key = request.csr.key, .path_len = request.terms.path_len};
+  const Profile* profile = &SubordinateProfile();
+  Contents contents{.subject = request.csr.subject, .key = request.csr.key};
+  if (request.terms.profile.empty()) {
+    contents.path_len = request.terms.path_len;
+  } else {
+    profile = FindProfile(request.terms.profile);  // CheckRequest knows it
+  }
   if (request.terms.lifetime_days) {
     contents.not_after = stamp.at + std::chrono::days(*request.terms.lifetime_days);
   }
-  BM_TRY(Certificate cert, Issue(issuer, SubordinateProfile(), marks, stamp, contents));
+  BM_TRY(Certificate cert, Issue(issuer, *profile, marks, stamp, contents));
   const ResponseStatement s{.request = request.digest,
                             .version = kVersion,
                             .signed_at = Millis(stamp.at),
@@ -255,7 +291,10 @@ Result<Response> CheckResponse(std::string_view text, const Request& request,
     r.signed_at = TimeFromMillis(statement->signed_at);
   }
   BM_CHECK(CheckCertificate(r.certificate, request));
-  BM_CHECK(BuildPath(r.certificate, r.above, anchors, at, Purpose::kAuthority));
+  BM_CHECK(BuildPath(r.certificate, r.above, anchors, at,
+                     request.terms.profile.empty()
+                         ? Purpose::kAuthority
+                         : FindRequestable(request.terms.profile)->purpose));
   return r;
 }
 

@@ -26,7 +26,10 @@ struct RequestTerms {
   std::string name;                      // what people call the authority
   int level = 2;                         // its level, the root's being 1
   std::optional<int64_t> lifetime_days;  // absent: no well-defined end
-  int path_len = 0;
+  int path_len = 0;                      // of an authority
+  // The end-entity profile asked for (pki::Profile::id): "disclosure", "code-signing" or
+  // "update-signing", of which the manufacturer itself keeps the key. Empty: an authority.
+  std::string profile;
   bool rehearsal = true;
   Time created{};
 };
@@ -39,8 +42,8 @@ struct Request {
   std::string csr_pem;
 };
 
-// MakeRequest asks for a subordinate's certificate. The statement is signed by the key that asks.
-// Errors: request.terms; those of the Signer.
+// MakeRequest asks for a subordinate's certificate, or an end entity's. The statement is signed by
+// the key that asks. Errors: request.terms; those of the Signer.
 Result<std::string> MakeRequest(const RequestTerms& terms, const Name& subject,
                                 crypto::Signer& signer);
 
@@ -66,7 +69,8 @@ struct Response {
 // authority's first. Refused unless it answers this very request and leads to one of `anchors`.
 // Errors: request.malformed, request.too-large, response.other-request, response.other-key,
 // response.certificate (not the one the statement names), response.not-authority,
-// response.path-length; those of Certificate::FromDer and BuildPath.
+// response.path-length, response.profile (an authority's where an end entity's was asked for);
+// those of Certificate::FromDer and BuildPath.
 Result<Response> CheckResponse(std::string_view text, const Request& request,
                                std::span<const crypto::Certificate> anchors, Time at);
 

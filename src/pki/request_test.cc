@@ -4,6 +4,7 @@
 #include "cbor/codec.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
+#include "pki/path.h"
 #include "pki/pki_fixture.h"
 
 namespace birthmark::pki {
@@ -81,6 +82,33 @@ TEST(Request, WithoutALifetimeItHasNoEnd) {
   const auto answer = *SignRequest(r, *c.pki.root_issuer, c.pki.marks, TestStamp(), {});
   EXPECT_EQ(FormatDate(CheckResponse(answer, r, c.anchors, kNow)->certificate.not_after()),
             "9999-12-31");
+}
+
+TEST(Request, AnEndEntityGetsTheUseItAskedForAndIsNoAuthority) {
+  Case c;
+  RequestTerms t = Terms();
+  t.profile = "disclosure";
+  const Request r = *CheckRequest(*MakeRequest(t, TestName("Acme Disclosures"), c.key));
+  EXPECT_EQ(r.terms.profile, "disclosure");
+  const auto answer = *SignRequest(r, *c.pki.root_issuer, c.pki.marks, TestStamp(), c.anchors);
+  const auto response = CheckResponse(answer, r, c.anchors, kNow);
+  ASSERT_TRUE(response) << response.error().ToString();
+  EXPECT_FALSE(response->certificate.is_ca());
+  EXPECT_TRUE(BuildPath(response->certificate, {}, c.anchors, kNow, Purpose::kDisclosure));
+  EXPECT_FALSE(BuildPath(response->certificate, {}, c.anchors, kNow, Purpose::kCodeSigning));
+  t.profile = "person";
+  EXPECT_EQ(MakeRequest(t, TestName("x"), c.key).error().code, "request.terms");
+}
+
+TEST(CheckResponse, AnAuthorityWhereAnEndEntityWasAskedForIsRefused) {
+  Case c;
+  RequestTerms t = Terms();
+  t.profile = "code-signing";
+  const Request r = *CheckRequest(*MakeRequest(t, TestName("Acme Signer"), c.key));
+  Contents contents{.subject = TestName("Acme Signer"), .key = c.key.public_key(), .path_len = 0};
+  const Certificate authority =
+      *Issue(*c.pki.root_issuer, SubordinateProfile(), c.pki.marks, TestStamp(), contents);
+  EXPECT_EQ(CheckResponse(authority.ToPem(), r, c.anchors, kNow).error().code, "response.profile");
 }
 
 TEST(Request, AnyChangedOctetIsRefused) {

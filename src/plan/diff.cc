@@ -63,6 +63,9 @@ class Flat {
     Put("product masa-url", x.masa_url.value_or(""));
     Put("product mud-url", x.mud_url.value_or(""));
     Put("product hardware-type-oid", HardwareTypeOid(x));
+    Put("product support", x.support ? DurationText(*x.support) : "");
+    Put("product warehouse", x.warehouse ? DurationText(*x.warehouse) : "");
+    Put("product clock", YesNo(x.clock));
     Put("device board", p.board ? std::string(ToText(*p.board)) : "");
     Put("publication exact-counts", YesNo(p.publication.exact_counts));
     Put("publication period-days", std::to_string(p.publication.period_days));
@@ -180,6 +183,12 @@ class Flat {
         Put(level + " lifetime", ToText(l.lifetime));
         Put(level + " issuing-window", l.issuing_window ? DurationText(*l.issuing_window) : "");
         Put(level + " max-count", l.max_count ? std::to_string(*l.max_count) : "");
+        Put(level + " successors", std::to_string(l.successors));
+        Put(level + " custody", std::string(ToText(l.custody)));
+        Put(level + " crl-lifetime", l.crl_lifetime ? DurationText(*l.crl_lifetime) : "");
+        Put(level + " crl-reserve", std::to_string(l.crl_reserve));
+        Put(level + " crl-url", l.crl_url.value_or(""));
+        Put(level + " ocsp-url", l.ocsp_url.value_or(""));
       }
       Put(at + " end-entity name", x.end_entity.name);
       Put(at + " end-entity algorithm",

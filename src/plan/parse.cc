@@ -39,6 +39,9 @@ Product ReadProduct(const Node& n, Context& c) {
   if (p.hardware_type_oid && !IsOid(*p.hardware_type_oid)) {
     r.Bad("plan.oid-bad", "hardware-type-oid", "is not an object identifier", "1.3.6.1.4.1.PEN.…");
   }
+  p.support = r.Duration("support");
+  p.warehouse = r.Duration("warehouse");
+  p.clock = r.Boolean("clock", false);
   r.Finish();
   return p;
 }
@@ -270,6 +273,12 @@ Pki ReadPki(const Node& n, Context& c) {
     out.lifetime = l.LifetimeOf("lifetime");
     out.issuing_window = l.Duration("issuing-window");
     out.max_count = l.OptionalCount("max-count");
+    out.successors = static_cast<uint32_t>(l.Integer("successors", Need::kOptional, 0, 100, 0));
+    if (l.Any("custody") != nullptr) out.custody = l.Word<Custody>("custody", Need::kRequired);
+    out.crl_lifetime = l.Duration("crl-lifetime");
+    out.crl_reserve = static_cast<uint32_t>(l.Integer("crl-reserve", Need::kOptional, 0, 1000, 0));
+    out.crl_url = l.Url("crl-url", false);
+    out.ocsp_url = l.Url("ocsp-url", false);
     l.Finish();
     p.levels.push_back(out);
   }

@@ -40,6 +40,10 @@ struct Product {
   // hwType of HardwareModuleName (RFC 4108 section 5) in dotted form; without it PEN.1.1 under
   // 1.3.6.1.4.1: see HardwareTypeOid.
   std::optional<std::string> hardware_type_oid;
+  // How long units are looked after, and how long one may lie unopened before its first start;
+  // absent: not said. Both are what the horizon is drawn with.
+  std::optional<std::chrono::milliseconds> support, warehouse;
+  bool clock = false;  // the device knows the time by itself, before any network
   int line = 0;
 };
 
@@ -256,6 +260,13 @@ std::string ToText(const Lifetime& l);
 std::string DurationText(std::chrono::milliseconds d);
 bool FromText(std::string_view s, Lifetime& l);
 
+// Custody is how an authority's private key is kept: in a file of this machine, in a PKCS #11
+// module, in a TPM, as a file whose wrapping key is split among people (recovered by k of them), or
+// as a threshold key that never exists in one place (5.3.1).
+enum class Custody { kSoftware, kPkcs11, kTpm, kSplit, kThreshold };
+std::string_view ToText(Custody c);
+bool FromText(std::string_view s, Custody& c);
+
 // Level is one level of certification authorities, counted from the trust anchor = 1.
 struct Level {
   int level = 1;
@@ -266,6 +277,13 @@ struct Level {
   // A subordinate is retired by time, by count, or by whichever comes first.
   std::optional<std::chrono::milliseconds> issuing_window;
   std::optional<uint64_t> max_count;  // certificates it signs before it retires
+  uint32_t successors = 0;            // how many are signed ahead, to take over without the parent
+  Custody custody = Custody::kSoftware;
+  // What this authority says of the certificates it signed, and where. Absent: nothing is said.
+  std::optional<std::chrono::milliseconds> crl_lifetime;  // from thisUpdate to nextUpdate
+  uint32_t crl_reserve = 0;            // CRLs signed ahead, each of crl_lifetime, for an outage
+  std::optional<std::string> crl_url;  // distribution point, plain HTTP; "{}": the authority's id
+  std::optional<std::string> ocsp_url;
   int line = 0;
 };
 

@@ -21,6 +21,7 @@ constexpr std::string_view kRestarts[] = {"resume", "new-key"};
 constexpr std::string_view kAttestations[] = {"optional", "required", "forbidden"};
 constexpr std::string_view kCaOptions[] = {"generic", "on-behalf", "connected"};
 constexpr std::string_view kSeedOrigins[] = {"fuses", "tpm", "secure-element", "puf"};
+constexpr std::string_view kCustodies[] = {"software", "pkcs11", "tpm2", "split", "threshold"};
 constexpr std::string_view kPurposes[] = {"identity", "disclosure", "anchor"};
 
 template <class E, size_t N>
@@ -66,6 +67,7 @@ BM_PLAN_WORDS(RestartPolicy, kRestarts)
 BM_PLAN_WORDS(Attestation, kAttestations)
 BM_PLAN_WORDS(CaOption, kCaOptions)
 BM_PLAN_WORDS(SeedOrigin, kSeedOrigins)
+BM_PLAN_WORDS(Custody, kCustodies)
 BM_PLAN_WORDS(Purpose, kPurposes)
 #undef BM_PLAN_WORDS
 

@@ -33,6 +33,7 @@ std::vector<std::string_view> PlanWords(RestartPolicy);
 std::vector<std::string_view> PlanWords(Attestation);
 std::vector<std::string_view> PlanWords(CaOption);
 std::vector<std::string_view> PlanWords(SeedOrigin);
+std::vector<std::string_view> PlanWords(Custody);
 std::vector<std::string_view> PlanWords(Purpose);
 
 // ContinentOf is the continent a country's code is filed under here (UN M49 regions with the
