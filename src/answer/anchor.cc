@@ -279,7 +279,7 @@ Found PkiAnchorStorage(const Case& c) {
     const plan::Pki* pki = OwnPki(c);
     const Authority* root = pki == nullptr ? nullptr : RootOf(c, *pki);
     if (root != nullptr) {
-      found = RootStorage(c, *root, "pki-anchor-storage/1");
+      found = RootStorage(c, *root, "pki-anchor-storage");
     } else if (const Row<ledger::KeyCreated>* key = BareKey(c)) {
       found = KeyStorage(c, *key, "pki-anchor-storage/1");
     } else {

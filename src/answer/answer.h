@@ -93,6 +93,9 @@ struct Answer {
   std::string subject;
   std::optional<Declared> declared;
   std::optional<Measured> measured;
+  // By methods of earlier releases, in the order of their age: for recomputing what they disclosed;
+  // never written.
+  std::vector<Measured> earlier;
   std::string question;
   std::string rounding = "exact";  // "exact" or the bucket's rule
   template <class V>

@@ -86,6 +86,7 @@ void Settle(const Fold& fold, const plan::Declared* d, Found found, Answer& a) {
     return;
   }
   a.measured = std::move(found.measured);
+  a.earlier = std::move(found.earlier);
   if (d != nullptr && d->state == vocab::AnswerState::kAnswered) {
     a.declared = Declared{d->date, d->role, FromDeclared(d->value), NoteOf(*d)};
   } else if (d != nullptr && d->state == vocab::AnswerState::kNotApplicable) {

@@ -30,6 +30,8 @@ struct Found {
   std::optional<std::string> not_applicable;
   std::optional<std::string> why_not;  // why nothing is measured
   std::string rounding = "exact";
+  // What methods of earlier releases give of the same evidence, for recomputing their disclosures.
+  std::vector<Measured> earlier;
 };
 
 // NotMeasured is what an evaluator says when the evidence does not decide.

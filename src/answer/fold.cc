@@ -177,6 +177,7 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
   if (e.type == ledger::AnchorRead::kType) return row(anchors_read);
   if (e.type == ledger::TrialsRun::kType) return row(trials);
   if (e.type == ledger::SignerCertified::kType) return row(signers);
+  if (e.type == ledger::CeremonyAttested::kType) return row(attested);
   return {};  // a type no question asks about, or one of a later version
 }
 

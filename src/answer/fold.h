@@ -13,6 +13,7 @@
 #include "crypto/cert.h"
 #include "ledger/event.h"
 #include "ledger/events.h"
+#include "ledger/events_custody.h"
 #include "ledger/merkle.h"
 #include "plan/plan.h"
 
@@ -159,6 +160,7 @@ class Fold {
   std::vector<Row<ledger::AnchorRead>> anchors_read;
   std::vector<Row<ledger::TrialsRun>> trials;
   std::vector<Row<ledger::SignerCertified>> signers;
+  std::vector<Row<ledger::CeremonyAttested>> attested;  // in the order of the log
   std::vector<FirstStageVisit> first_stage_visits;
   std::vector<uint32_t> visit_sessions;  // numbers in `names`
   std::vector<Unit> units;

@@ -8,6 +8,7 @@
 #include "answer/evaluators.h"
 #include "answer/storage.h"
 #include "answer/value.h"
+#include "ceremony/record.h"
 
 namespace birthmark::answer {
 namespace {
@@ -183,25 +184,76 @@ Found IdentityAnchorStorage(const Case& c) {
     found.why_not = "the root is not in this log";
     return found;
   }
-  return RootStorage(c, f.authorities[*root], "identity-anchor-storage/1");
+  return RootStorage(c, f.authorities[*root], "identity-anchor-storage");
 }
 
-// Shares are made and counted inside sealed ceremonies; without one the open log can only say that
-// the key is not split.
-Found IdentitySplitExtra(const Case& c) {
-  Found found;
+namespace {
+
+// RootOf is the root of the PKI whose shares are asked about; null when the log has none.
+const Authority* RootOf(const Case& c) {
   const plan::Pki* pki = PkiOf(c);
   if (pki == nullptr) pki = c.fold.plan.IdentityPki();
   for (uint32_t i : c.fold.AuthoritiesOf(*pki)) {
-    const Authority& a = c.fold.authorities[i];
-    if (a.depth != 1) continue;
-    const ledger::KeyCreated* key = KeyOf(c.fold, a);
-    if (key != nullptr && key->store != "frost") found.not_applicable = "root is not split";
+    if (c.fold.authorities[i].depth == 1) return &c.fold.authorities[i];
   }
-  if (!found.not_applicable) found.why_not = "no ceremony told of shares";
+  return nullptr;
+}
+
+bool IsSplit(const ledger::KeyCreated& key) { return key.store == "split" || key.store == "frost"; }
+
+// AskShares: shares are made and counted inside sealed ceremonies. What one attests is signed by
+// the key of its sealed log, which the split key itself vouches for; anybody can follow that, and
+// nobody can count again. The newest statement of a use holds.
+Found AskShares(const Case& c, std::string_view method,
+                uint32_t (*number)(const ledger::SplitStatement&)) {
+  Found found;
+  const Authority* root = RootOf(c);
+  const ledger::KeyCreated* key = root == nullptr ? nullptr : KeyOf(c.fold, *root);
+  if (key != nullptr && !IsSplit(*key)) {
+    found.not_applicable = "root is not split";
+    return found;
+  }
+  found.why_not = "no ceremony told of shares";
+  if (root == nullptr || !root->certificate) return found;
+  const ledger::SplitStatement* best = nullptr;
+  std::vector<ledger::SplitStatement> read;
+  read.reserve(c.fold.attested.size());
+  Ref ref = 0;
+  for (const Row<ledger::CeremonyAttested>& row : c.fold.attested) {
+    auto said = ceremony::CheckStatement(row.body, *root->certificate->public_key());
+    // It speaks of another key, or says so and that key does not vouch for it.
+    if (!said || said->set != root->row.body.id) continue;
+    read.push_back(std::move(*said));
+    // Recovering is what the draft asks about; a threshold key may have only its use told of.
+    if (best != nullptr && best->use == "recover" && read.back().use != "recover") continue;
+    best = &read.back();
+    ref = row.ref;
+  }
+  if (best == nullptr) return found;
+  Measured m = Begin(c, std::string(method), {root->row.ref, ref});
+  m.basis = "attested";
+  m.value = static_cast<int64_t>(number(*best));
+  m.notes.push_back(fmt::format("as of {}, when the shares were last proven",
+                                FormatDate(TimeFromMillis(best->at))));
+  m.notes.push_back("worked out and signed inside a sealed ceremony; the root vouches for its log");
+  if (best->use == "use")
+    m.notes.push_back("of signing together: the key is never brought together");
+  if (best->rehearsal) m.notes.push_back("a rehearsed ceremony");
+  found.why_not.reset();
+  found.measured = std::move(m);
   return found;
 }
 
-Found IdentitySplitContinents(const Case& c) { return IdentitySplitExtra(c); }
+}  // namespace
+
+Found IdentitySplitExtra(const Case& c) {
+  return AskShares(c, "identity-shared-split-extra/1",
+                   [](const ledger::SplitStatement& s) { return s.extra; });
+}
+
+Found IdentitySplitContinents(const Case& c) {
+  return AskShares(c, "identity-shared-split-continents/1",
+                   [](const ledger::SplitStatement& s) { return s.continents; });
+}
 
 }  // namespace birthmark::answer

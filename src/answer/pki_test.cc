@@ -6,6 +6,8 @@
 #include "anchors/trial_spec.h"
 #include "answer/test_log.h"
 #include "answer/value.h"
+#include "ceremony/record.h"
+#include "ledger/events_revocation.h"
 
 namespace birthmark::answer {
 namespace {
@@ -142,6 +144,37 @@ TEST(IdentityTimeLimits, TheSameKeyCertifiedAgainIsNoSuccessor) {
   EXPECT_TRUE(PkiSays(a.measured->notes, "keys seen: 1"));
 }
 
+TEST(IdentityTimeLimits, SuccessorsSignedAheadCountFromTheirTurn) {
+  TestLog log(test::PlanText("[publication]\nexact-counts = true\n"));
+  Ca root = log.MakeRoot("root", "identity");
+  Ca one = log.MakeSub("site-1", "identity", root);
+  Ca two = log.MakeSub("site-2", "identity", root), three = log.MakeSub("site-3", "identity", root);
+  for (const Ca* c : {&two, &three})
+    log.Add(ledger::CaState{
+        .id = c->id, .state = "waiting", .until = std::nullopt, .reason = "signed ahead"});
+  auto turn = [&](const Ca& over, const Ca& next, const char* why) {
+    log.Add(
+        ledger::CaState{.id = over.id, .state = "retired", .until = std::nullopt, .reason = why});
+    log.Add(ledger::CaState{
+        .id = next.id, .state = "active", .until = std::nullopt, .reason = "takes over"});
+  };
+  int unit = 0;
+  auto issue = [&](Ca& by, int n) {
+    for (int i = 0; i < n; ++i) log.Device(by, "B-" + std::to_string(++unit));
+  };
+  issue(one, 3);
+  log.At(10 * kDay);
+  turn(one, two, "count");
+  issue(two, 2);
+  log.At(25 * kDay);
+  turn(two, three, "time");
+  issue(three, 1);
+  Answer a = log.Get("identity-time-limits-per-subordinate", kIdentity);
+  EXPECT_EQ(a.measured->value, cbor::Value("P15D"));
+  EXPECT_TRUE(PkiSays(a.measured->notes, "keys seen: 3"));
+  EXPECT_EQ(log.Get("identity-number-per-subordinate", kIdentity).measured->value, cbor::Value(3));
+}
+
 TEST(IdentityNumberPerSubordinate, IsABucketUnlessThePlanTellsExactCounts) {
   for (bool exact : {false, true}) {
     TestLog log(test::PlanText(exact ? "[publication]\nexact-counts = true\n" : ""));
@@ -164,6 +197,13 @@ TEST(IdentityAnchorStorage, OfflineShowsInCarriedRequests) {
   EXPECT_EQ(*a.measured->value.Find("class"), cbor::Value("software"));
   EXPECT_EQ(*a.measured->value.Find("online"), cbor::Value(false));
   EXPECT_EQ(*a.measured->value.Find("days-used"), cbor::Value(2));
+  EXPECT_EQ(*a.measured->value.Find("uses"), cbor::Value("<= 10"));
+  EXPECT_EQ(a.measured->method, "identity-anchor-storage/2");
+  // What an earlier release disclosed of the same log stays recomputable.
+  ASSERT_EQ(a.earlier.size(), 1u);
+  EXPECT_EQ(a.earlier.front().method, "identity-anchor-storage/1");
+  EXPECT_EQ(a.earlier.front().value.Find("uses"), nullptr);
+  EXPECT_EQ(a.earlier.front().evidence.events, a.measured->evidence.events);
   log.MakeSub("site-2", "identity", root, false);
   EXPECT_EQ(*log.Get("identity-anchor-storage", kIdentity).measured->value.Find("online"),
             cbor::Value(true));
@@ -182,6 +222,58 @@ TEST(IdentitySplit, ARootThatIsNotSplitIsNotApplicable) {
 TEST(IdentitySplit, AThresholdRootIsLeftToItsCeremonies) {
   TestLog log;
   log.MakeRoot("root", "identity", "frost");
+  EXPECT_EQ(log.Get("identity-shared-split-extra", "share-set:identity").state, "not-answered");
+}
+
+// Attest adds what a sealed log says of the split of `root`; `vouched` is the key that the root
+// vouches for, `by` the one that signs.
+void Attest(TestLog& log, const Ca& root, ledger::SplitStatement said,
+            crypto::SoftwareSigner& vouched, crypto::SoftwareSigner& by) {
+  said.at = Millis(log.now());
+  said.ceremony = "0193-ceremony";
+  Bytes key(vouched.public_key().spki().begin(), vouched.public_key().spki().end());
+  ceremony::Endorsement endorsement{.at = said.at,
+                                    .key = root.id,
+                                    .log = {.key = key, .origin = "acme/custody"},
+                                    .spki = root.key->public_key().spki_digest()};
+  log.Add(
+      ledger::CeremonyAttested{.log_key = key,
+                               .statement = *ceremony::SignStatement(said, by),
+                               .endorsement = *ceremony::SignEndorsement(endorsement, *root.key)});
+}
+
+TEST(IdentitySplit, WhatACeremonyAttestsIsTakenAndTheNewestHolds) {
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity", "split");
+  auto custody = *crypto::SoftwareSigner::Generate(crypto::Algorithm::kEd25519);
+  Attest(log, root, {.set = "root", .use = "recover", .extra = 3, .continents = 1}, *custody,
+         *custody);
+  log.At(400 * kDay);
+  Attest(log, root, {.set = "root", .use = "recover", .extra = 2, .continents = 0}, *custody,
+         *custody);
+  Attest(log, root, {.set = "root", .use = "use", .extra = 9, .continents = 7}, *custody, *custody);
+  const Answer extra = log.Get("identity-shared-split-extra", "share-set:identity");
+  ASSERT_TRUE(extra.measured) << extra.why.value_or("");
+  EXPECT_EQ(extra.measured->basis, "attested");
+  EXPECT_EQ(extra.measured->value, cbor::Value(2));
+  EXPECT_EQ(log.Get("identity-shared-split-continents", "share-set:identity").measured->value,
+            cbor::Value(0));
+}
+
+TEST(IdentitySplit, AStatementThatTheRootDoesNotVouchForIsNoAnswer) {
+  auto custody = *crypto::SoftwareSigner::Generate(crypto::Algorithm::kEd25519);
+  auto stranger = *crypto::SoftwareSigner::Generate(crypto::Algorithm::kEd25519);
+  const ledger::SplitStatement said{.set = "root", .use = "recover", .extra = 3, .continents = 1};
+  {
+    TestLog log;
+    Ca root = log.MakeRoot("root", "identity", "split");
+    Attest(log, root, said, *custody, *stranger);  // signed by another than the one vouched for
+    EXPECT_EQ(log.Get("identity-shared-split-extra", "share-set:identity").state, "not-answered");
+  }
+  TestLog log;
+  Ca root = log.MakeRoot("root", "identity", "split");
+  Ca other = log.MakeRoot("other", "disclosure", "split");
+  Attest(log, other, said, *custody, *custody);  // vouched for by another root
   EXPECT_EQ(log.Get("identity-shared-split-extra", "share-set:identity").state, "not-answered");
 }
 

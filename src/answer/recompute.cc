@@ -68,7 +68,11 @@ Recomputed Compare(const Answer& disclosed, const Evaluation& ours) {
                  : fmt::format("nothing measured: {}", mine->why.value_or("no evidence"));
     return r;
   }
-  if (SameMembers(*disclosed.measured, *mine->measured)) return r;
+  if (SameMembers(*disclosed.measured, *mine->measured) ||
+      std::ranges::any_of(mine->earlier, [&](const Measured& earlier) {
+        return SameMembers(*disclosed.measured, earlier);
+      }))
+    return r;
   r.what = WhatDiffers(disclosed.question, *disclosed.measured, *mine->measured);
   // With events missing, other evidence is the missing events' doing, and so is all that follows
   // from it.

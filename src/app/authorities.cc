@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/authorities.h"
 
+#include "app/key_places.h"
 #include "base/files.h"
 #include "crypto/digest.h"
 #include "ledger/events.h"
+#include "ledger/events_revocation.h"
+#include "line/succession.h"
+#include "offline/side.h"
 #include "pki/issue.h"
 #include "pki/path.h"
 #include "pki/request.h"
@@ -32,18 +36,34 @@ Result<pki::Name> SubjectOf(const plan::Plan& plan, const std::string& name) {
   return pki::Name::Make({{"O", plan.product.manufacturer}, {"CN", name}});
 }
 
-ledger::KeyFacts ToLedger(const keystore::KeyFacts& f) {
-  return {.local = f.local,
-          .sensitive = f.sensitive,
-          .extractable = f.extractable,
-          .always_sensitive = f.always_sensitive,
-          .never_extractable = f.never_extractable};
-}
-
 }  // namespace
+
+ledger::KeyFacts ToLedger(const keystore::KeyFacts& f) {
+  ledger::KeyFacts out{.local = f.local,
+                       .sensitive = f.sensitive,
+                       .extractable = f.extractable,
+                       .always_sensitive = f.always_sensitive,
+                       .never_extractable = f.never_extractable};
+  // A word of TPMs alone: elsewhere it would say of a key that it is not fixed to a TPM.
+  if (f.scheme == "tpm2") out.fixed_tpm = f.fixed_to_device;
+  return out;
+}
 
 std::string AuthorityId(const plan::Pki& pki, int level, int number) {
   return fmt::format("{}-{}.{}", pki.id, level, number);
+}
+
+Result<OpenedIssuer> OpenIssuer(keystore::KeyStore& store, const plan::Plan& plan,
+                                const std::string& pki_id, int level, const std::string& id,
+                                const crypto::Certificate& certificate) {
+  OpenedIssuer out;
+  BM_TRY(out.signer, store.Open(id));
+  BM_TRY(pki::Issuer made, pki::Issuer::Make(certificate, *out.signer));
+  const plan::Pki* pki = plan.FindPki(pki_id);
+  if (pki != nullptr && level >= 1 && static_cast<size_t>(level) <= pki->levels.size())
+    made = std::move(made).With(line::UrlsOf(LevelOf(*pki, level), id));
+  out.issuer = std::move(made);
+  return out;
 }
 
 Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a) {
@@ -56,9 +76,11 @@ Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a) {
 Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeKey(const std::string& id,
                                                                 crypto::Algorithm algorithm,
                                                                 bool offline,
-                                                                const std::string& purpose) {
-  keystore::KeyStore& store = StoreOf(offline);
-  BM_TRY(auto signer, store.Create(id, algorithm));
+                                                                const std::string& purpose,
+                                                                plan::Custody custody) {
+  keystore::RoutedKeyStore& store = StoreOf(offline);
+  BM_TRY(std::string scheme, SchemeOf(custody));
+  BM_TRY(auto signer, store.CreateIn(scheme, id, algorithm));
   BM_TRY(keystore::KeyFacts facts, store.Facts(id));
   Add("key:" + id, ledger::KeyCreated{.id = id,
                                       .spki = signer->public_key().spki_digest(),
@@ -93,7 +115,7 @@ Result<Authority> AuthorityMaker::MakeRoot(const plan::Pki& pki, const plan::Lev
               .offline = level.offline,
               .name = FillNumber(level.name, 1),
               .certificate = {}};
-  BM_TRY(auto signer, MakeKey(a.id, algorithm, level.offline, "ca"));
+  BM_TRY(auto signer, MakeKey(a.id, algorithm, level.offline, "ca", level.custody));
   BM_TRY(pki::Stamp stamp, serials_.Next());
   BM_TRY(pki::Name subject, SubjectOf(plan_, a.name));
   BM_TRY(
@@ -107,17 +129,19 @@ Result<Authority> AuthorityMaker::MakeRoot(const plan::Pki& pki, const plan::Lev
   return a;
 }
 
-Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::Level& level) {
-  std::string id = AuthorityId(pki, level.level, 1);
+Result<fs::path> AuthorityMaker::WriteRequest(const plan::Pki& pki, const plan::Level& level,
+                                              int number) {
+  std::string id = AuthorityId(pki, level.level, number);
   BM_TRY(crypto::Algorithm algorithm, ToCrypto(level.algorithm));
-  BM_TRY(auto signer, MakeKey(id, algorithm, level.offline, "ca"));
-  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(level.name, 1)));
+  BM_TRY(auto signer, MakeKey(id, algorithm, level.offline, "ca", level.custody));
+  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(level.name, number)));
   pki::RequestTerms terms{
       .workspace = workspace_,
-      .name = FillNumber(level.name, 1),
+      .name = FillNumber(level.name, number),
       .level = level.level,
       .lifetime_days = std::nullopt,
       .path_len = pki::PathLenFor(pki::PkiLevel(level.level), pki::PkiLevel(pki.EeLevel())),
+      .pki = pki.id,
       .rehearsal = !marks_.policies.empty(),
       .created = clock_.Now()};
   if (!level.lifetime.never) terms.lifetime_days = level.lifetime.duration / kDay;
@@ -153,33 +177,48 @@ Result<pki::Response> AuthorityMaker::Import(const std::string& id,
 Result<std::string> AuthorityMaker::CarryAndSign(const fs::path& request_file,
                                                  const std::vector<Authority>& above) {
   const Authority& parent = above.back();
+  const std::string id = request_file.stem().string();
   BM_TRY(std::string text, ReadTextFile(request_file, pki::kMaxRequestBytes));
-  fs::path in = request_file;
+  BM_TRY(pki::Request request, pki::CheckRequest(text));
+  std::string response;
   if (parent.offline) {
     // The offline side works from the file that was carried in, not from our memory of it.
-    in = layout_.offline_in() / request_file.filename();
+    const fs::path in = layout_.offline_in() / request_file.filename();
     BM_CHECK(WriteFileAtomic(in, text));
     BM_TRY(text, ReadTextFile(in, pki::kMaxRequestBytes));
+    BM_CHECK(KeepOffline(above));
+    BM_TRY(offline::Answered answered,
+           offline::Answer(
+               {.side = layout_.offline(), .ca = parent.id, .name = id}, text,
+               [&](const std::string& ca) { return stores_.offline->Open(ca); }, clock_));
+    BM_TRY(response, ReadTextFile(answered.file, pki::kMaxRequestBytes));
+  } else {
+    BM_TRY(OpenedIssuer opened, OpenIssuer(StoreOf(false), plan_, parent.pki, parent.level,
+                                           parent.id, parent.certificate));
+    std::vector<crypto::Certificate> chain;
+    for (auto it = above.rbegin(); it != above.rend(); ++it) chain.push_back(it->certificate);
+    BM_TRY(pki::Stamp stamp, serials_.Next());
+    BM_TRY(response, pki::SignRequest(request, *opened.issuer, marks_, stamp, chain));
   }
-  BM_TRY(pki::Request request, pki::CheckRequest(text));
-  BM_TRY(auto signer, StoreOf(parent.offline).Open(parent.id));
-  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(parent.certificate, *signer));
-  std::vector<crypto::Certificate> chain;
-  for (auto it = above.rbegin(); it != above.rend(); ++it) chain.push_back(it->certificate);
-  BM_TRY(pki::Stamp stamp, serials_.Next());
-  BM_TRY(std::string response, pki::SignRequest(request, issuer, marks_, stamp, chain));
-  std::string id = request_file.stem().string();
   Add("ca:" + id, ledger::RequestCarried{.ca = id,
                                          .request = request.digest,
                                          .action = "signed",
                                          .response = crypto::Sha256(AsBytes(response))});
-  if (parent.offline) {
-    fs::path out = layout_.offline_out() / (id + ".response");
-    BM_CHECK(WriteFileAtomic(out, response));
-    BM_TRY(response, ReadTextFile(out, pki::kMaxRequestBytes));
-  }
   BM_CHECK(WriteFileAtomic(layout_.requests() / (id + ".response"), response));
   return response;
+}
+
+Status AuthorityMaker::KeepOffline(const std::vector<Authority>& made) {
+  const Authority& a = made.back();
+  // One whose key was made elsewhere (an external root) is none of this offline side.
+  if (!a.offline || stores_.offline == nullptr || !stores_.offline->Facts(a.id)) return {};
+  offline::OfflineAuthority known{
+      .id = a.id, .pki = a.pki, .level = a.level, .chain = {}, .urls = {}, .rehearsal = true};
+  for (auto it = made.rbegin(); it != made.rend(); ++it) known.chain.push_back(it->certificate);
+  const plan::Pki* pki = plan_.FindPki(a.pki);
+  if (pki != nullptr && static_cast<size_t>(a.level) <= pki->levels.size())
+    known.urls = line::UrlsOf(LevelOf(*pki, a.level), a.id);
+  return offline::KeepAuthority(layout_.offline(), known);
 }
 
 Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const plan::Level& level,
@@ -197,14 +236,37 @@ Result<Authority> AuthorityMaker::AcceptResponse(const plan::Pki& pki, const pla
   return a;
 }
 
+Result<Authority> AuthorityMaker::AcceptSuccessor(const plan::Pki& pki, const plan::Level& level,
+                                                  const std::vector<Authority>& above,
+                                                  std::string_view response_text, int number) {
+  std::string id = AuthorityId(pki, level.level, number);
+  BM_TRY(pki::Response response, Import(id, above, response_text));
+  Authority a{.id = id,
+              .pki = pki.id,
+              .level = level.level,
+              .offline = level.offline,
+              .name = FillNumber(level.name, number),
+              .certificate = response.certificate};
+  // Its window begins with its turn.
+  plan::Level without_window = level;
+  without_window.issuing_window.reset();
+  Record(pki, without_window, a, above.back().id);
+  Add("ca:" + id,
+      ledger::CaState{
+          .id = id, .state = "waiting", .until = std::nullopt, .reason = "signed ahead"});
+  return a;
+}
+
 Result<std::vector<Authority>> AuthorityMaker::MakeBelow(const plan::Pki& pki,
                                                          std::vector<Authority> made) {
+  BM_CHECK(KeepOffline(made));
   while (made.size() < pki.levels.size()) {
     const plan::Level& level = LevelOf(pki, static_cast<int>(made.size()) + 1);
     BM_TRY(fs::path request, WriteRequest(pki, level));
     BM_TRY(std::string response, CarryAndSign(request, made));
     BM_TRY(Authority a, AcceptResponse(pki, level, made, response));
     made.push_back(std::move(a));
+    BM_CHECK(KeepOffline(made));
   }
   return made;
 }
@@ -266,6 +328,7 @@ Result<std::optional<fs::path>> AuthorityMaker::Ask(const plan::Pki& pki,
                           .lifetime_days = std::nullopt,
                           .path_len = 0,
                           .profile = std::string(signer->id),
+                          .pki = pki.id,
                           .rehearsal = !marks_.policies.empty(),
                           .created = clock_.Now()};
   if (!pki.end_entity.lifetime.never) terms.lifetime_days = pki.end_entity.lifetime.duration / kDay;
@@ -305,9 +368,10 @@ Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki,
                          .key = signer->public_key(),
                          .not_after = EndOf(pki.end_entity.lifetime, stamp.at)};
   const Authority& parent = authorities.back();
-  BM_TRY(auto parent_key, StoreOf(parent.offline).Open(parent.id));
-  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(parent.certificate, *parent_key));
-  BM_TRY(crypto::Certificate certificate, pki::Issue(issuer, profile, marks_, stamp, contents));
+  BM_TRY(OpenedIssuer opened, OpenIssuer(StoreOf(parent.offline), plan_, parent.pki, parent.level,
+                                         parent.id, parent.certificate));
+  BM_TRY(crypto::Certificate certificate,
+         pki::Issue(*opened.issuer, profile, marks_, stamp, contents));
   if (parent.offline) {
     Add("ca:" + parent.id,
         ledger::RequestCarried{.ca = parent.id,

@@ -10,7 +10,7 @@
 
 #include "app/layout.h"
 #include "crypto/cert.h"
-#include "keystore/keystore.h"
+#include "keystore/routed.h"
 #include "ledger/event.h"
 #include "ledger/events.h"
 #include "pki/profile.h"
@@ -22,8 +22,8 @@ namespace birthmark::app {
 
 // Stores are the two places for keys; the offline one is absent when a command does not need it.
 struct Stores {
-  keystore::KeyStore* online = nullptr;
-  keystore::KeyStore* offline = nullptr;
+  keystore::RoutedKeyStore* online = nullptr;
+  keystore::RoutedKeyStore* offline = nullptr;
 };
 
 // Authority is one certification authority that exists.
@@ -96,16 +96,33 @@ class AuthorityMaker {
   Result<Issued> MakeCredential(const Authority& operations, const std::string& pseudonym,
                                 const std::string& kind, const std::string& role, int days);
 
+  // AskSuccessor makes the key of one more authority of a level and writes its request;
+  // SignSuccessor has the parent sign it, as at init, and gives the response; AcceptSuccessor takes
+  // it in, and the authority waits for its turn. Errors: those of pki, of the key store,
+  // file.write.
+  Result<fs::path> AskSuccessor(const plan::Pki& pki, const plan::Level& level, int number) {
+    return WriteRequest(pki, level, number);
+  }
+  Result<std::string> SignSuccessor(const fs::path& request, const std::vector<Authority>& above) {
+    return CarryAndSign(request, above);
+  }
+  Result<Authority> AcceptSuccessor(const plan::Pki& pki, const plan::Level& level,
+                                    const std::vector<Authority>& above, std::string_view response,
+                                    int number);
+
   // TakeEvents gives the events so far, in order, for one commit.
   std::vector<ledger::Event> TakeEvents() { return std::move(events_); }
 
  private:
-  keystore::KeyStore& StoreOf(bool offline) { return offline ? *stores_.offline : *stores_.online; }
+  keystore::RoutedKeyStore& StoreOf(bool offline) {
+    return offline ? *stores_.offline : *stores_.online;
+  }
   Result<std::unique_ptr<crypto::Signer>> MakeKey(const std::string& id,
                                                   crypto::Algorithm algorithm, bool offline,
-                                                  const std::string& purpose);
+                                                  const std::string& purpose,
+                                                  plan::Custody custody = plan::Custody::kSoftware);
   Result<Authority> MakeRoot(const plan::Pki& pki, const plan::Level& level);
-  Result<fs::path> WriteRequest(const plan::Pki& pki, const plan::Level& level);
+  Result<fs::path> WriteRequest(const plan::Pki& pki, const plan::Level& level, int number = 1);
   // Export writes a request, Import checks the response to it; both are facts of the carrying.
   Result<fs::path> Export(const std::string& id, const pki::RequestTerms& terms,
                           const pki::Name& subject, crypto::Signer& signer);
@@ -116,6 +133,8 @@ class AuthorityMaker {
   // CarryAndSign takes the request to the parent's side and brings the response back, as files.
   Result<std::string> CarryAndSign(const fs::path& request, const std::vector<Authority>& above);
   Result<std::vector<Authority>> MakeBelow(const plan::Pki& pki, std::vector<Authority> made);
+  // KeepOffline gives the offline side what it has to know of its authority, the last of `made`.
+  Status KeepOffline(const std::vector<Authority>& made);
   void Record(const plan::Pki& pki, const plan::Level& level, const Authority& a,
               const std::string& issuer);
   template <class B>
@@ -134,8 +153,19 @@ class AuthorityMaker {
   std::vector<ledger::Event> events_;
 };
 
+// ToLedger is what the log keeps of a key's facts.
+ledger::KeyFacts ToLedger(const keystore::KeyFacts& facts);
 // AuthorityId names the n-th authority of a level.
 std::string AuthorityId(const plan::Pki& pki, int level, int number);
+// OpenIssuer opens an authority of a plan's PKI with the URLs that it puts into what it signs.
+// Errors: those of the key store and of pki::Issuer::Make.
+struct OpenedIssuer {
+  std::unique_ptr<crypto::Signer> signer;
+  std::optional<pki::Issuer> issuer;
+};
+Result<OpenedIssuer> OpenIssuer(keystore::KeyStore& store, const plan::Plan& plan,
+                                const std::string& pki, int level, const std::string& id,
+                                const crypto::Certificate& certificate);
 // ToCrypto maps a plan's algorithm to a key's. Errors: plan.algorithm (one no key store here
 // makes).
 Result<crypto::Algorithm> ToCrypto(vocab::Algorithm a);

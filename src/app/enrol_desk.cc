@@ -238,10 +238,12 @@ void EnrolDesk::Issue(const enroll::Enrolment& e, std::shared_ptr<Product> produ
   };
   if ((product->max_count && count > *product->max_count) ||
       (product->issues_until && Millis(now) >= *product->issues_until)) {
-    return give_up(Refused("enroll.wait",
-                           "the subordinate has reached the end of its window or its count",
-                           "sign a successor")
-                       .error());
+    --product->issued;
+    auto next = Succeed(product);
+    if (!next) return fail(next.error());
+    if ((*next)->ca.empty())
+      return fail(Refused("enroll.wait", (*next)->why_not, "sign a successor").error());
+    return Issue(e, std::move(*next), std::move(permit), std::move(outside), std::move(done));
   }
   auto stamp = NextStamp();
   if (!stamp) return give_up(stamp.error());
@@ -504,11 +506,21 @@ std::vector<crypto::Certificate> EnrolDesk::Anchors() const {
   return all;
 }
 
-std::vector<crypto::Certificate> EnrolDesk::Intermediates() const { return Now()->authorities; }
-
 Result<std::unique_ptr<crypto::Signer>> EnrolDesk::OpenKey(const std::string& id) {
   std::lock_guard lock(keys_mutex_);
   return s_.keys.Open(id);
+}
+
+bool EnrolDesk::HasKey(const std::string& id) {
+  std::lock_guard lock(keys_mutex_);
+  return s_.keys.Facts(id).has_value();
+}
+
+Result<keystore::KeyFacts> EnrolDesk::CreateKey(const std::string& id, crypto::Algorithm a) {
+  std::lock_guard lock(keys_mutex_);
+  if (s_.keys.Facts(id)) BM_CHECK(s_.keys.Destroy(id));
+  BM_TRY(auto made, s_.keys.Create(id, a));
+  return s_.keys.Facts(id);
 }
 
 }  // namespace birthmark::app

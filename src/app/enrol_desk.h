@@ -62,10 +62,16 @@ class EnrolDesk : public enroll::Desk {
   const DeskCounters& counters() const { return counters_; }
   // Anchors are the roots that client certificates may lead to.
   std::vector<crypto::Certificate> Anchors() const;
-  // Intermediates are our authorities below them.
+  // Intermediates are the authorities that issue now; clients choose their certificate by names.
   std::vector<crypto::Certificate> Intermediates() const;
+  // Above gives our authorities above what is signed by the one with this key identifier, it first,
+  // the root left out; none where it is not ours. Errors: those of the ledger.
+  Result<std::vector<crypto::Certificate>> Above(ByteView key_id);
   // OpenKey opens an online key for another part of the server. Errors: those of the key store.
   Result<std::unique_ptr<crypto::Signer>> OpenKey(const std::string& id);
+  // HasKey tells whether it is there, CreateKey makes one in place of what an interrupted run left.
+  bool HasKey(const std::string& id);
+  Result<keystore::KeyFacts> CreateKey(const std::string& id, crypto::Algorithm a);
 
  private:
   struct Product;
@@ -75,6 +81,14 @@ class EnrolDesk : public enroll::Desk {
   explicit EnrolDesk(Services services);
 
   std::shared_ptr<const State> Now() const;
+  // Spent is how many identities an authority has signed, where the registry lags behind.
+  using Spent = std::map<std::string, uint64_t>;
+  // LoadProduct reads who issues for a product now, and records a turn that begins.
+  Result<std::shared_ptr<Product>> LoadProduct(ledger::LogReader& reader, plan::Plan plan,
+                                               bool stopped, const Spent& spent);
+  // Succeed gives the product with its next issuer when the one in `over` may issue no more; its
+  // `ca` is empty when there is none.
+  Result<std::shared_ptr<Product>> Succeed(const std::shared_ptr<Product>& over);
   Result<std::shared_ptr<Product>> ProductOf(const std::string& label) const;
   // CheckMaker holds a silicon maker to the parts it certifies in its own factory; CheckReel
   // refuses a part of a reel in quarantine.
@@ -111,6 +125,9 @@ class EnrolDesk : public enroll::Desk {
   SystemRng rng_;
   std::unique_ptr<pki::SerialSource> serials_;
   std::mutex keys_mutex_;
+  std::mutex succession_mutex_;
+  std::mutex above_mutex_;
+  std::map<Bytes, std::vector<crypto::Certificate>> above_;  // by key identifier
 };
 
 }  // namespace birthmark::app

@@ -3,10 +3,12 @@
 #include "app/enrol_desk_state.h"
 
 #include <algorithm>
+#include <set>
 
 #include "app/vendor_roots.h"
 #include "ledger/events.h"
 #include "line/lot.h"
+#include "line/succession.h"
 #include "pki/path.h"
 
 namespace birthmark::app {
@@ -16,6 +18,8 @@ using enroll::Caller;
 
 constexpr auto kRenewAhead = std::chrono::hours(24);
 constexpr auto kRaLife = std::chrono::hours(24) * 365;
+constexpr size_t kMaxDepth = 16;          // authorities on a path
+constexpr size_t kMaxAuthorities = 1024;  // certificates kept at hand
 
 Result<crypto::Certificate> CaCertificate(ledger::LogReader& reader, uint64_t seq) {
   BM_TRY(ledger::Event event, reader.EventAt(seq));
@@ -56,80 +60,124 @@ const plan::IdentitySlot* SlotNamed(const plan::Plan& plan, const std::string& s
   return it == plan.identities.end() ? nullptr : &*it;
 }
 
+Result<std::shared_ptr<EnrolDesk::Product>> EnrolDesk::LoadProduct(ledger::LogReader& reader,
+                                                                   plan::Plan plan, bool stopped,
+                                                                   const Spent& spent) {
+  auto product = std::make_shared<Product>();
+  product->plan = std::move(plan);
+  product->stopped = stopped;
+  product->why_not = "no authority can issue yet";
+  const plan::Pki* pki = product->plan.IdentityPki();
+  if (pki->levels.empty()) return product;
+  const plan::Level& level = pki->levels.back();
+  BM_TRY(std::vector<ledger::CaRow> cas,
+         reader.registry().CasOf(pki->id, static_cast<uint32_t>(level.level)));
+  for (ledger::CaRow& ca : cas) {
+    // What is being committed just now counts as well.
+    if (auto it = spent.find(ca.id); it != spent.end()) ca.issued = std::max(ca.issued, it->second);
+  }
+  const Time now = s_.clock.Now();
+  // An island's authority is known here, and its key is not.
+  auto mine = [this](const std::string& id) -> Result<bool> {
+    std::lock_guard keys(keys_mutex_);
+    auto facts = s_.keys.Facts(id);
+    return facts.has_value() || facts.error().code != "keystore.missing";
+  };
+  bool any = false;
+  BM_TRY(std::optional<line::Turn> turn, line::NextTurn(cas, now, mine, &any));
+  if (!turn) {
+    if (any) product->why_not = "every subordinate has reached the end of its window or its count";
+    return product;
+  }
+  ledger::EventContext context = s_.context;
+  context.plan = product->plan.digest;
+  BM_TRY(ledger::Submission begins, line::TurnEvents(*turn, level, context, now));
+  if (!begins.empty()) BM_CHECK(s_.queue.Append(std::move(begins)));
+  const ledger::CaRow& ca = turn->ca;
+  // From the issuer up; a root issues itself in a two-level PKI.
+  std::optional<ledger::CaRow> at = ca;
+  while (at && product->to_root.size() < kMaxDepth) {
+    BM_TRY(crypto::Certificate c, CaCertificate(reader, at->seq));
+    if (at->seq == ca.seq) product->issuer = c;
+    Bytes der(c.der().begin(), c.der().end());
+    if (at->level > 1) product->above.push_back(der);
+    product->to_root.push_back(std::move(der));
+    if (at->level == 1) break;
+    const std::string up = at->issuer;
+    BM_TRY(at, reader.registry().Ca(up));
+  }
+  {
+    std::lock_guard keys(keys_mutex_);
+    BM_TRY(product->signer, s_.keys.Open(ca.id));
+  }
+  product->free_signer = product->signer->algorithm() == crypto::Algorithm::kEcdsaP256;
+  BM_TRY(pki::Issuer made, pki::Issuer::Make(product->issuer, *product->signer));
+  product->urls = line::UrlsOf(level, ca.id);
+  const pki::Issuer issuer = std::move(made).With(product->urls);
+  const plan::Product& p = product->plan.product;
+  BM_TRY(pki::Name subject, pki::Name::Make({{"O", p.manufacturer}}));
+  const pki::IssuerTemplate::Fixed fixed{.subject = subject,
+                                         .hardware_type = plan::HardwareTypeOid(p),
+                                         .masa_url = p.masa_url.value_or(""),
+                                         .mud_url = p.mud_url.value_or(""),
+                                         .crl_urls = {}};
+  BM_TRY(pki::IssuerTemplate prepared,
+         pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), s_.marks, fixed));
+  product->prepared = std::make_unique<pki::IssuerTemplate>(std::move(prepared));
+  const Layout layout(s_.log_dir.parent_path());
+  BM_CHECK(PrepareAttested(issuer, fixed, s_.marks, layout, *product));
+  product->ca = ca.id;
+  product->issues_until = ca.issues_until;
+  product->max_count = ca.max_count;
+  product->issued = ca.issued;
+  return product;
+}
+
+Result<std::shared_ptr<EnrolDesk::Product>> EnrolDesk::Succeed(
+    const std::shared_ptr<Product>& over) {
+  std::lock_guard one_at_a_time(succession_mutex_);
+  const std::string id = over->plan.product.id;
+  std::shared_ptr<const State> before = Now();
+  auto it = before->products.find(id);
+  // Somebody else found the successor meanwhile.
+  if (it != before->products.end() && it->second != over) return it->second;
+  BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
+  Spent spent;
+  // Whoever asks found its window or its count at an end. A certificate of this count that is not
+  // committed in the end is not issued by somebody else instead.
+  if (over->max_count) spent[over->ca] = *over->max_count;
+  BM_TRY(auto next, LoadProduct(*reader, over->plan, over->stopped, spent));
+  if (next->ca.empty()) return next;
+  auto state = std::make_shared<State>();
+  state->products = before->products;
+  state->products[id] = next;
+  state->device_roots = before->device_roots;
+  state->operations_roots = before->operations_roots;
+  state->credentials = before->credentials;
+  std::lock_guard lock(mutex_);
+  state_ = std::move(state);
+  return next;
+}
+
 Status EnrolDesk::Reload() {
+  std::lock_guard one_at_a_time(succession_mutex_);
   BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
   auto next = std::make_shared<State>();
   BM_TRY(auto plans, PlansOf(*reader));
-  BM_TRY(std::vector<ledger::CaRow> cas, reader->registry().Cas());
-  Time now = s_.clock.Now();
-
   BM_TRY(auto lots, line::LotsOf(*reader));
-
-  for (const ledger::CaRow& ca : cas) {
-    BM_TRY(crypto::Certificate c, CaCertificate(*reader, ca.seq));
-    if (ca.level == 1)
-      (ca.pki == "operations" ? next->operations_roots : next->device_roots).push_back(c);
-    if (ca.level > 1) next->authorities.push_back(c);
-  }
   for (auto& [id, adopted] : plans) {
-    auto product = std::make_shared<Product>();
-    product->plan = std::move(adopted.plan);
-    product->stopped = lots[id].state == "stopped";
-    const plan::Pki* pki = product->plan.IdentityPki();
-    product->why_not = "no authority can issue yet";
-    for (const ledger::CaRow& ca : cas) {
-      if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
-      {
-        // An island's authority is known here, and its key is not.
-        std::lock_guard keys(keys_mutex_);
-        if (auto facts = s_.keys.Facts(ca.id); !facts && facts.error().code == "keystore.missing")
-          continue;
-      }
-      // An island's authority is known here, and its key is not.
-      if (auto facts = s_.keys.Facts(ca.id); !facts && facts.error().code == "keystore.missing")
-        continue;
-      if ((ca.issues_until && Millis(now) >= *ca.issues_until) ||
-          (ca.max_count && ca.issued >= *ca.max_count)) {
-        product->why_not = "every subordinate has reached the end of its window or its count";
-        continue;
-      }
-      BM_TRY(product->issuer, CaCertificate(*reader, ca.seq));
-      // From the issuer up; a root issues itself in a two-level PKI.
-      const ledger::CaRow* at = &ca;
-      for (size_t depth = 0; depth < cas.size() && at != nullptr; ++depth) {
-        BM_TRY(crypto::Certificate c, CaCertificate(*reader, at->seq));
-        Bytes der(c.der().begin(), c.der().end());
-        if (at->level > 1) product->above.push_back(der);
-        product->to_root.push_back(std::move(der));
-        if (at->level == 1) break;
-        auto up = std::ranges::find(cas, at->issuer, &ledger::CaRow::id);
-        at = up == cas.end() ? nullptr : &*up;
-      }
-      {
-        std::lock_guard keys(keys_mutex_);
-        BM_TRY(product->signer, s_.keys.Open(ca.id));
-      }
-      product->free_signer = product->signer->algorithm() == crypto::Algorithm::kEcdsaP256;
-      BM_TRY(pki::Issuer issuer, pki::Issuer::Make(product->issuer, *product->signer));
-      const plan::Product& p = product->plan.product;
-      BM_TRY(pki::Name subject, pki::Name::Make({{"O", p.manufacturer}}));
-      const pki::IssuerTemplate::Fixed fixed{.subject = subject,
-                                             .hardware_type = plan::HardwareTypeOid(p),
-                                             .masa_url = p.masa_url.value_or(""),
-                                             .mud_url = p.mud_url.value_or(""),
-                                             .crl_urls = {}};
-      BM_TRY(pki::IssuerTemplate prepared,
-             pki::IssuerTemplate::Make(issuer, pki::IDevIdProfile(), s_.marks, fixed));
-      product->prepared = std::make_unique<pki::IssuerTemplate>(std::move(prepared));
-      const Layout layout(s_.log_dir.parent_path());
-      BM_CHECK(PrepareAttested(issuer, fixed, s_.marks, layout, *product));
-      product->ca = ca.id;
-      product->issues_until = ca.issues_until;
-      product->max_count = ca.max_count;
-      product->issued = ca.issued;
-      break;
+    const bool stopped = lots[id].state == "stopped";
+    BM_TRY(next->products[id], LoadProduct(*reader, std::move(adopted.plan), stopped, {}));
+  }
+  std::set<std::string> pkis{"operations"};
+  for (const auto& [id, product] : next->products)
+    for (const plan::Pki& pki : product->plan.pkis) pkis.insert(pki.id);
+  for (const std::string& pki : pkis) {
+    BM_TRY(std::vector<ledger::CaRow> roots, reader->registry().CasOf(pki, 1));
+    for (const ledger::CaRow& root : roots) {
+      BM_TRY(crypto::Certificate c, CaCertificate(*reader, root.seq));
+      (pki == "operations" ? next->operations_roots : next->device_roots).push_back(std::move(c));
     }
-    next->products[id] = std::move(product);
   }
   BM_TRY(std::vector<ledger::CredentialRow> credentials, reader->registry().Credentials());
   for (const ledger::CredentialRow& row : credentials)
@@ -223,6 +271,37 @@ void EnrolDesk::State::KeepPath(const crypto::Certificate& c, const pki::Path& p
   paths[c.digest()] = until;
 }
 
+std::vector<crypto::Certificate> EnrolDesk::Intermediates() const {
+  std::vector<crypto::Certificate> all;
+  for (const auto& [id, product] : Now()->products)
+    if (!product->ca.empty() && !product->above.empty()) all.push_back(product->issuer);
+  return all;
+}
+
+Result<std::vector<crypto::Certificate>> EnrolDesk::Above(ByteView key_id) {
+  std::vector<crypto::Certificate> out;
+  if (key_id.empty()) return out;
+  const Bytes wanted(key_id.begin(), key_id.end());
+  {
+    std::lock_guard lock(above_mutex_);
+    if (auto it = above_.find(wanted); it != above_.end()) return it->second;
+  }
+  BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
+  BM_TRY(std::optional<ledger::CaRow> at, reader->registry().CaByKeyId(wanted));
+  while (at && at->level > 1 && out.size() < kMaxDepth) {
+    BM_TRY(crypto::Certificate c, CaCertificate(*reader, at->seq));
+    out.push_back(std::move(c));
+    const std::string up = at->issuer;
+    BM_TRY(at, reader->registry().Ca(up));
+  }
+  // Nothing is kept of authorities that are not ours: anybody can name them.
+  if (out.empty()) return out;
+  std::lock_guard lock(above_mutex_);
+  if (above_.size() >= kMaxAuthorities) above_.clear();
+  above_[wanted] = out;
+  return out;
+}
+
 Result<Caller> EnrolDesk::CallerOf(const crypto::Certificate& c,
                                    const std::vector<crypto::Certificate>& others) {
   auto state = Now();
@@ -247,7 +326,7 @@ Result<Caller> EnrolDesk::CallerOf(const crypto::Certificate& c,
         .certificate = c};
   }
   if (!state->PathKnown(c, now)) {
-    std::vector<crypto::Certificate> between = state->authorities;
+    BM_TRY(std::vector<crypto::Certificate> between, Above(c.aki().value_or(Bytes{})));
     if (others.size() <= pki::kMaxPathCertificates)
       between.insert(between.end(), others.begin(), others.end());
     auto path = pki::BuildPath(c, between, state->device_roots, now, pki::Purpose::kDevice);
@@ -298,7 +377,8 @@ Result<enroll::Ra> EnrolDesk::RaOf(const std::string& label, bool rsa) {
   if (s_.keys.Facts(id)) BM_CHECK(s_.keys.Destroy(id));
   BM_TRY(auto made, s_.keys.Create(id, algorithm));
   BM_TRY(keystore::KeyFacts facts, s_.keys.Facts(id));
-  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(product->issuer, *product->signer));
+  BM_TRY(pki::Issuer plain, pki::Issuer::Make(product->issuer, *product->signer));
+  const pki::Issuer issuer = std::move(plain).With(product->urls);
   BM_TRY(pki::Name subject,
          pki::Name::Make({{"O", product->plan.product.manufacturer},
                           {"CN", rsa ? "SCEP registration authority" : "Enrolment desk"}}));

@@ -21,6 +21,7 @@ struct EnrolDesk::Product {
   std::string ca;                     // empty: nobody can issue now
   std::string why_not;
   crypto::Certificate issuer;
+  pki::RevocationUrls urls;    // that go into what it signs
   std::vector<Bytes> above;    // DER, the issuer first, without the root
   std::vector<Bytes> to_root;  // the same with the root
   std::unique_ptr<crypto::Signer> signer;
@@ -50,7 +51,7 @@ struct EnrolDesk::Product {
 
 struct EnrolDesk::State {
   std::map<std::string, std::shared_ptr<Product>> products;
-  std::vector<crypto::Certificate> device_roots, operations_roots, authorities;
+  std::vector<crypto::Certificate> device_roots, operations_roots;
   struct Credential {
     std::string kind, role;
     bool revoked = false;

@@ -37,6 +37,8 @@ std::string_view ExplainOwn(std::string_view code) {
 #define CODE(name, text) \
   if (code == name) return text;
 #include "app/codes.inc"
+#include "ceremony/codes.inc"
+#include "custody/codes.inc"
 #undef CODE
   return "";
 }

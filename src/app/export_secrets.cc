@@ -220,8 +220,7 @@ Result<SecretsExported> ExportSecrets(Factory& f, const SecretExport& o, const C
     slots.push_back(&s);
     names.emplace_back(vocab::ToText(s.slot));
   }
-  SecretsExported out{
-      .count = 0, .file = {}, .protection = to ? "cms-enveloped" : "none", .forgotten = 0};
+  SecretsExported out{.count = 0, .file = {}, .protection = to ? "cms-enveloped" : "none"};
   Sink sink(o.output);
   if (!o.dry_run) {
     BM_CHECK(sink.Open(to ? &*to : nullptr));
@@ -237,6 +236,11 @@ Result<SecretsExported> ExportSecrets(Factory& f, const SecretExport& o, const C
         // A unit that was scrapped is nobody's.
         BM_TRY(std::optional<ledger::UnitRow> unit, f.log->registry().Unit(row.unit));
         if (unit && (unit->state == "scrapped" || unit->state == "corrected")) continue;
+        if (row.how != "derived" &&
+            !fs::exists(line::SecretFile(f.layout.secrets(), row.slot, JobOf(row).serial))) {
+          ++out.gone;
+          continue;
+        }
         ++out.count;
         if (o.dry_run) continue;
         BM_TRY(SecretBytes line, Line(f, *slot, row));
@@ -247,8 +251,12 @@ Result<SecretsExported> ExportSecrets(Factory& f, const SecretExport& o, const C
     }
   }
   if (out.count == 0) {
-    return Refused("export.none", plan.product.id + ": no unit has a secret to hand over",
-                   "the plan needs a slot symmetric, or a password that is on no label");
+    return Refused(
+        "export.none",
+        out.gone > 0 ? fmt::format("{}: the secrets of all {} units were forgotten after delivery",
+                                   plan.product.id, out.gone)
+                     : plan.product.id + ": no unit has a secret to hand over",
+        "the plan needs a slot symmetric, or a password that is on no label");
   }
   if (o.dry_run) return out;
   BM_TRY(out.file, sink.Close());

@@ -25,6 +25,7 @@ struct SecretsExported {
   Digest file{};
   std::string protection;  // "cms-enveloped", "none"
   uint64_t forgotten = 0;
+  uint64_t gone = 0;  // units whose secret is kept here no more: an earlier export forgot it
 };
 
 // ExportSecrets writes the file, records package.delivered, and only then gives the file its name.

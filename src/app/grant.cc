@@ -147,9 +147,8 @@ Result<crypto::Certificate> CertificateOf(ledger::LogReader& reader, const ledge
 }
 
 Result<crypto::Certificate> RootOf(ledger::LogReader& reader, const plan::Plan& plan) {
-  BM_TRY(std::vector<ledger::CaRow> cas, reader.registry().Cas());
-  for (const ledger::CaRow& ca : cas)
-    if (ca.pki == plan.IdentityPki()->id && ca.level == 1) return CertificateOf(reader, ca);
+  BM_TRY(std::vector<ledger::CaRow> roots, reader.registry().CasOf(plan.IdentityPki()->id, 1));
+  if (!roots.empty()) return CertificateOf(reader, roots.front());
   return Internal("station.no-root", "the log has no root of the identity PKI");
 }
 
@@ -160,10 +159,11 @@ Result<ledger::CaRow> ParentOf(ledger::LogReader& reader, const plan::Plan& plan
                    "the identity PKI has one authority only, which cannot be in two places",
                    "give the plan a level below the root, or let devices enrol with the server");
   }
-  BM_TRY(std::vector<ledger::CaRow> cas, reader.registry().Cas());
+  BM_TRY(std::vector<ledger::CaRow> cas,
+         reader.registry().CasOf(pki.id, static_cast<uint32_t>(pki.levels.size() - 1)));
   std::optional<ledger::CaRow> found;
-  for (const ledger::CaRow& ca : cas)
-    if (ca.pki == pki.id && ca.level + 1 == pki.levels.size()) found = ca;
+  for (ledger::CaRow& ca : cas)
+    if (ca.state == "active") found = std::move(ca);
   if (found) return std::move(*found);
   return Refused("station.no-parent", "the authority above the plan's last level is not there yet",
                  "bring back the response of the level above: birthmark request import WS FILE");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/factory.h"
+#include "app/key_places.h"
 #include "app/making.h"
 #include "app/on_behalf.h"
 #include "app/trials.h"
@@ -134,6 +135,8 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
   Scratch scratch(meant);
   const Layout& layout = scratch.layout();
   BM_CHECK(MakeFolders(layout));
+  if (options.keys_file)
+    BM_CHECK(InstallKeyPlaces(*options.keys_file, layout.root, layout.offline()));
   BM_TRY(OpenKeys keys, CreateKeyStores(layout, source, rehearsal));
 
   SystemRng rng;

@@ -20,6 +20,7 @@ struct InitOptions {
   fs::path plan_file;  // anchors' files are relative to it
   bool production = false;
   std::optional<fs::path> root_cert;
+  std::optional<fs::path> keys_file;  // where the key stores are (key_places.h)
   bool ceremony = false;  // leave offline roots to a ceremony, in a rehearsal too
   bool dry_run = false;
 };

@@ -9,6 +9,7 @@
 #include "app/authorities.h"
 #include "app/factory.h"
 #include "app/grant.h"
+#include "app/key_places.h"
 #include "ledger/events.h"
 #include "ledger/sqlite/export.h"
 #include "pki/csr.h"
@@ -52,14 +53,6 @@ class Scratch {
   Layout layout_;
   bool kept_ = false;
 };
-
-ledger::KeyFacts ToLedger(const keystore::KeyFacts& f) {
-  return {.local = f.local,
-          .sensitive = f.sensitive,
-          .extractable = f.extractable,
-          .always_sensitive = f.always_sensitive,
-          .never_extractable = f.never_extractable};
-}
 
 // KeyEvent tells of a key that this station made.
 Result<ledger::KeyCreated> KeyEvent(keystore::KeyStore& store, const std::string& id,
@@ -202,7 +195,8 @@ Result<Quota> AskQuota(Station& s, const Clock& clock) {
     std::string tag = Draw(f.rng, 4);
     id = IslandAuthorityId(pki, s.file.station, tag);
     BM_TRY(crypto::Algorithm algorithm, ToCrypto(pki.levels.back().algorithm));
-    BM_TRY(auto signer, f.keys.online->Create(*id, algorithm));
+    BM_TRY(std::string scheme, SchemeOf(pki.levels.back().custody));
+    BM_TRY(auto signer, f.keys.online->CreateIn(scheme, *id, algorithm));
     BM_TRY(ledger::KeyCreated body, KeyEvent(*f.keys.online, *id, "ca"));
     BM_CHECK(f.log->Append(ledger::MakeEvent(f.context, clock.Now(), "key:" + *id, body)));
     pki::RequestTerms terms = IslandRequestTerms(plan, f.genesis.workspace, f.genesis.rehearsal,
@@ -343,7 +337,7 @@ Result<JoinResult> JoinStation(const fs::path& folder, const JoinCode& code, con
     f.genesis = reader->genesis();
     f.context = context;
     f.context.plan = f.adopted.plan.digest;
-    f.keys.online = std::move(store);
+    f.keys.online = std::make_unique<keystore::RoutedKeyStore>(std::move(*store));
     BM_TRY(StationIdentity identity, IdentityOf(f, file.station));
     BM_TRY(s.link, dial(file.server, file.pin, std::move(identity)));
     return AskQuota(s, clock);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "app/authorities.h"
 #include "app/grant.h"
 #include "app/roles.h"
 #include "audit/audit.h"
@@ -14,7 +15,7 @@
 namespace birthmark::app {
 namespace {
 
-constexpr std::string_view kPlace = "silicon";
+constexpr std::string_view kSiliconPlace = "silicon";
 constexpr size_t kMaxDisclosure = 16 << 20;
 
 }  // namespace
@@ -51,13 +52,17 @@ Result<OnBehalf> SignOnBehalf(const fs::path& workspace, const fs::path& file,
   BM_TRY(auto f, Factory::Open(workspace, keys, true, product, as, clock));
   BM_CHECK(RequireRole(*f, {"maintainer", "administrator"}, "signing another party's authority"));
   const plan::Plan& plan = f->adopted.plan;
-  bool meant = std::ranges::any_of(plan.identities, [](const plan::IdentitySlot& s) {
+  const bool silicon = std::ranges::any_of(plan.identities, [](const plan::IdentitySlot& s) {
     return s.ca_option == plan::CaOption::kOnBehalf;
   });
-  if (!meant) {
+  const bool seeds = std::ranges::any_of(plan.identities, [](const plan::IdentitySlot& s) {
+    return s.method == vocab::Method::kCarrot && !s.mixes_entropy;
+  });
+  if (!silicon && !seeds) {
     return Refused("request.not-on-behalf", "no identity of the plan is certified on our behalf",
-                   "say ca-option = \"on-behalf\" in the plan first");
+                   "say ca-option = \"on-behalf\" or method = \"carrot\" in the plan first");
   }
+  const std::string place(silicon ? kSiliconPlace : kDerivationPlace);
   pki::Request request;
   BM_TRY(request.csr, pki::ReadCsrPem(text));
   if (auto hit = audit::CheckKey(request.csr.key))
@@ -66,11 +71,11 @@ Result<OnBehalf> SignOnBehalf(const fs::path& workspace, const fs::path& file,
   const plan::Pki& pki = *plan.IdentityPki();
   request.digest = crypto::Sha256(request.csr.der);
   std::string tag = ToHex(ByteView(request.digest).first(4));
-  request.terms = IslandRequestTerms(plan, f->genesis.workspace, f->genesis.rehearsal,
-                                     std::string(kPlace), tag, clock.Now());
+  request.terms =
+      IslandRequestTerms(plan, f->genesis.workspace, f->genesis.rehearsal, place, tag, clock.Now());
   BM_TRY(request.csr.subject,
          pki::Name::Make({{"O", plan.product.manufacturer}, {"CN", request.terms.name}}));
-  OnBehalf out{.ca = IslandAuthorityId(pki, std::string(kPlace), tag),
+  OnBehalf out{.ca = IslandAuthorityId(pki, place, tag),
                .name = request.terms.name,
                .file = output.empty() ? f->layout.requests() / (out.ca + ".pem") : output,
                .pem = ""};
@@ -83,9 +88,10 @@ Result<OnBehalf> SignOnBehalf(const fs::path& workspace, const fs::path& file,
   if (dry_run) return out;
   keystore::KeyStore& store =
       parent.offline ? static_cast<keystore::KeyStore&>(*f->keys.offline) : *f->keys.online;
-  BM_TRY(auto signer, store.Open(parent.id));
   BM_TRY(crypto::Certificate above, CertificateOf(*reader, parent));
-  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(above, *signer));
+  BM_TRY(OpenedIssuer opened,
+         OpenIssuer(store, plan, parent.pki, static_cast<int>(parent.level), parent.id, above));
+  const pki::Issuer& issuer = *opened.issuer;
   std::vector<crypto::Certificate> chain;
   for (ledger::CaRow at = parent;;) {
     BM_TRY(crypto::Certificate c, CertificateOf(*reader, at));

@@ -14,20 +14,6 @@
 namespace birthmark::app {
 namespace {
 
-// CheckpointNow signs the log as it is, unless it is signed already.
-Result<std::string> CheckpointNow(Factory& f) {
-  BM_TRY(auto reader, f.NewReader());
-  BM_TRY(std::optional<ledger::KeptCheckpoint> last, reader->LastCheckpoint());
-  if (last && last->size == f.log->size()) return last->note;
-  BM_TRY(auto signer, f.keys.online->Open("log"));
-  BM_TRY(std::string note, f.log->MakeCheckpoint(*signer));
-  BM_CHECK(MakeDirs(f.layout.public_dir() / "checkpoints"));
-  BM_CHECK(WriteFileAtomic(
-      f.layout.public_dir() / "checkpoints" / fmt::format("{:010}.checkpoint", f.log->size()),
-      note));
-  return note;
-}
-
 // Published gives every disclosure of this workspace that is still kept.
 Result<std::vector<disclose::Disclosure>> Published(const Layout& layout) {
   std::vector<disclose::Disclosure> out;
@@ -54,6 +40,19 @@ Result<std::string> CheckpointThatFits(Factory& f) {
 }
 
 }  // namespace
+
+Result<std::string> CheckpointNow(Factory& f) {
+  BM_TRY(auto reader, f.NewReader());
+  BM_TRY(std::optional<ledger::KeptCheckpoint> last, reader->LastCheckpoint());
+  if (last && last->size == f.log->size()) return last->note;
+  BM_TRY(auto signer, f.keys.online->Open("log"));
+  BM_TRY(std::string note, f.log->MakeCheckpoint(*signer));
+  BM_CHECK(MakeDirs(f.layout.public_dir() / "checkpoints"));
+  BM_CHECK(WriteFileAtomic(
+      f.layout.public_dir() / "checkpoints" / fmt::format("{:010}.checkpoint", f.log->size()),
+      note));
+  return note;
+}
 
 Result<std::string> SignCheckpoint(const fs::path& workspace, const KeySource& keys,
                                    const Clock& clock, const fs::path& file) {

@@ -11,6 +11,8 @@
 
 namespace birthmark::app {
 
+// CheckpointNow signs the log as it is, unless it is signed already.
+Result<std::string> CheckpointNow(Factory& factory);
 // SignCheckpoint signs where the log stands; `file` empty only returns the note.
 Result<std::string> SignCheckpoint(const fs::path& workspace, const KeySource& keys,
                                    const Clock& clock, const fs::path& file);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/pem.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <fstream>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "app/seed_batch.h"
 #include "app/seed_issue.h"
+#include "app/seed_serials.h"
 #include "app/seed_store.h"
 #include "app/seeds.h"
 #include "crypto/digest.h"
@@ -21,7 +23,6 @@ namespace {
 // More refused elements than these are counted, not listed: a broken file must not fill the log.
 constexpr uint64_t kListedRefusals = 1000;
 constexpr size_t kMaxRecipientPem = 64 * 1024;
-constexpr size_t kMaxSerialLines = 16'000'000;
 
 // NoPassphrase makes OpenSSL ask nobody.
 int NoPassphrase(char*, int, int, void*) { return -1; }
@@ -60,6 +61,17 @@ Result<seed::SharedKey> ReadSharedKey(const std::string& spec) {
                    "its file holds 16, 24 or 32 octets, or them in hex");
   }
   return out;
+}
+
+// Fuse plays one fuse box. A rehearsal's chips need not outlive a power cut: a sync for each would
+// be all that a rehearsal of many chips does.
+Status Fuse(const fs::path& file, ByteView seed) {
+  int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return std::unexpected(FromErrno("file.write", file.string(), errno));
+  const bool written = write(fd, seed.data(), seed.size()) == static_cast<ssize_t>(seed.size());
+  if (close(fd) != 0 || !written)
+    return std::unexpected(FromErrno("file.write", file.string(), errno));
+  return {};
 }
 
 class SeedImporter {
@@ -282,8 +294,8 @@ class SeedImporter {
           return {};
         },
         [](const seed::Refusal&) { return Status(); });
-    // What was taken before an authority came to its end is kept.
-    Status last = issuer.Commit();
+    Status last =
+        issuer.Commit();  // what was certified before an authority came to its end is kept
     out_.issued = issuer.issued();
     if (!read) return std::unexpected(std::move(read).error());
     BM_CHECK(last);
@@ -300,26 +312,7 @@ class SeedImporter {
   Status LoadSerials() {
     std::ifstream in(o_.serials);
     if (!in) return Usage("seeds.serials", o_.serials.string() + ": cannot be read");
-    std::unordered_set<std::string> taken;
-    std::string text;
-    for (int line = 1; std::getline(in, text); ++line) {
-      auto bad = [&](const std::string& why) {
-        return Refused("seeds.serials", fmt::format("{}:{}: {}", o_.serials.string(), line, why),
-                       "a line is CHIP,SERIAL, each chip and each serial once");
-      };
-      if (text.size() > 512) return bad("the line is longer than 512 octets");
-      if (!text.empty() && text.back() == '\r') text.pop_back();
-      if (text.empty() || (line == 1 && text == "chip,serial")) continue;
-      size_t cut = text.find(',');
-      if (cut == 0 || cut == std::string::npos) return bad("no CHIP,SERIAL");
-      std::string serial = text.substr(cut + 1);
-      if (!IsSerialText(serial)) return bad("\"" + serial + "\" cannot be a serial number");
-      if (!taken.insert(serial).second) return bad(serial + " stands there twice");
-      if (!serials_.emplace(text.substr(0, cut), std::move(serial)).second)
-        return bad(text.substr(0, cut) + " stands there twice");
-      if (serials_.size() > kMaxSerialLines) return bad("more lines than a batch may have seeds");
-    }
-    if (serials_.empty()) return Refused("seeds.serials", o_.serials.string() + ": is empty");
+    BM_TRY(serials_, ReadSerialList(in, o_.serials.string()));
     return {};
   }
 
@@ -346,8 +339,8 @@ class SeedImporter {
                                f_.rng.Fill(uid);
                                seed::Made m{.chip = ToHex(uid), .seed = SecretBytes(32)};
                                f_.rng.Fill(m.seed.Write(SecretAccess()));
-                               fused = WriteFileAtomic(ChipSeedFile(f_.layout, m.chip),
-                                                       m.seed.Read(SecretAccess()), 0600);
+                               fused = Fuse(ChipSeedFile(f_.layout, m.chip),
+                                            m.seed.Read(SecretAccess()));
                                return m;
                              }));
     BM_CHECK(fused);

@@ -10,15 +10,26 @@
 namespace birthmark::app {
 namespace {
 
-Result<crypto::PublicKey> PublicKeyOfSeed(const SecretBytes& seed, crypto::Algorithm a) {
+Result<std::vector<crypto::PublicKey>> PublicKeysOf(std::span<const SecretBytes> seeds,
+                                                    crypto::Algorithm a) {
+  std::vector<crypto::PublicKey> out;
+  out.reserve(seeds.size());
   if (a != crypto::Algorithm::kEcdsaP256) {
-    BM_TRY(seed::Derived derived, seed::Derive(seed, a));
-    return derived.public_key;
+    for (const SecretBytes& seed : seeds) {
+      BM_TRY(seed::Derived derived, seed::Derive(seed, a));
+      out.push_back(std::move(derived.public_key));
+    }
+    return out;
   }
-  BM_TRY(crypto::P256Point point, seed::DeriveP256Point(seed));
+  BM_TRY(std::vector<crypto::P256Point> points, seed::DeriveP256Points(seeds));
   Bytes spki(crypto::kP256SpkiPrefix.begin(), crypto::kP256SpkiPrefix.end());
-  spki.insert(spki.end(), point.begin(), point.end());
-  return crypto::PublicKey::FromSpki(spki);
+  for (const crypto::P256Point& point : points) {
+    spki.resize(crypto::kP256SpkiPrefix.size());
+    spki.insert(spki.end(), point.begin(), point.end());
+    BM_TRY(crypto::PublicKey key, crypto::PublicKey::FromSpki(spki));
+    out.push_back(std::move(key));
+  }
+  return out;
 }
 
 }  // namespace
@@ -32,73 +43,47 @@ Status SeedIssuer::Take(std::string chip, std::string serial, SecretBytes seed) 
   if (serial.empty()) {
     BM_TRY(serial, serials_.Next());
   }
-  if (events_.empty()) from_ = s_.clock.Now();
-  auto key = PublicKeyOfSeed(seed, s_.algorithm);
-  seed.Clear();
+  waiting_.push_back({std::move(chip), std::move(serial)});
+  seeds_.push_back(std::move(seed));
+  return waiting_.size() < kTogether ? Status() : Certify();
+}
+
+Status SeedIssuer::Certify() {
+  if (waiting_.empty()) return {};
+  if (runs_.size() == 0) from_ = s_.clock.Now();
+  auto keys = PublicKeysOf(seeds_, s_.algorithm);
+  seeds_.clear();
   to_ = s_.clock.Now();
-  if (!key) return std::unexpected(std::move(key).error());
-  method::Order order{.job = {.unit = s_.plan.product.id + "/" + serial,
-                              .serial = std::move(serial),
-                              .slot = s_.slot,
-                              .subject = ""},
-                      .key = std::move(*key),
-                      .method = "carrot",
-                      .proof = "made-by-us"};
-  BM_TRY(ledger::NewEvent event, s_.desk.CertifyEvent(order));
-  events_.push_back(std::move(event));
-  chips_.push_back(std::move(chip));
-  units_.push_back(std::move(order.job.unit));
+  std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  if (!keys) return std::unexpected(std::move(keys).error());
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    method::Order order{.job = {.unit = s_.plan.product.id + "/" + waiting[i].serial,
+                                .serial = std::move(waiting[i].serial),
+                                .slot = s_.slot,
+                                .subject = ""},
+                        .key = std::move((*keys)[i]),
+                        .method = "carrot",
+                        .proof = "made-by-us"};
+    BM_TRY(ledger::NewEvent event, s_.desk.CertifyEvent(order));
+    runs_.Add(std::move(waiting[i].chip), std::move(order.job.unit), std::move(event));
+  }
   return {};
 }
 
 Status SeedIssuer::Commit() {
-  if (events_.empty()) return {};
-  Status done = Append(events_, 0, events_.size());
-  events_.clear();
-  chips_.clear();
-  units_.clear();
-  return done;
-}
-
-// Append commits [from, to). When one of them is refused, halves are tried, so that the few seeds
-// that stand in the way of many are found.
-Status SeedIssuer::Append(std::vector<ledger::NewEvent>& events, size_t from, size_t to) {
-  auto at = [](auto& v, size_t i) { return v.begin() + static_cast<ptrdiff_t>(i); };
-  ledger::SeedsUsed used{.to = Millis(to_),
+  // What was certified before an authority came to its end is kept.
+  Status certified = Certify();
+  BM_CHECK(runs_.Commit({.to = Millis(to_),
                          .form = "plain memory",
                          .from = Millis(from_),
                          .slot = s_.slot,
                          .batch = s_.batch,
-                         .chips = {at(chips_, from), at(chips_, to)},
+                         .chips = {},
                          .place = s_.place,
-                         .units = {at(units_, from), at(units_, to)},
-                         .destroyed = "memory wiped once the public half was computed"};
-  ledger::Submission all(std::make_move_iterator(at(events, from)),
-                         std::make_move_iterator(at(events, to)));
-  BM_TRY(ledger::NewEvent last,
-         ledger::Prepare(ledger::MakeEvent(s_.context, s_.clock.Now(), "batch:" + s_.batch, used)));
-  all.push_back(std::move(last));
-  Result<ledger::Receipt> done = std::move(s_.log.AppendAll(std::span(&all, 1)).front());
-  if (done) {
-    issued_ += to - from;
-    return {};
-  }
-  const Error why = done.error();
-  if (why.code != "ledger.key-seen" && why.code != "ledger.slot-live") return std::unexpected(why);
-  if (to - from == 1) return Refuse(from, why);
-  // A refused submission is left as it was.
-  for (size_t i = from; i < to; ++i) events[i] = std::move(all[i - from]);
-  size_t middle = from + (to - from) / 2;
-  BM_CHECK(Append(events, from, middle));
-  return Append(events, middle, to);
-}
-
-Status SeedIssuer::Refuse(size_t i, const Error& why) {
-  ++refused_;
-  ledger::SeedRefused body{
-      .why = why.code + ": " + why.message, .batch = s_.batch, .element = chips_[i]};
-  BM_CHECK(s_.log.Append(ledger::MakeEvent(s_.context, s_.clock.Now(), "batch:" + s_.batch, body)));
-  return {};
+                         .units = {},
+                         .destroyed = "memory wiped once the public half was computed"},
+                        s_.clock.Now()));
+  return certified;
 }
 
 }  // namespace birthmark::app

@@ -75,16 +75,21 @@ class Issuing {
   Status Work(SeedFile& file) {
     SeedBench bench(f_, slot_, o_.batch, place_ + " process", clock_);
     SeedIssuer& issuer = bench.issuer();
-    std::vector<KeptSeed> spent;
+    std::vector<KeptSeed> used, taken;
+    uint64_t erased = 0;
     auto commit = [&]() -> Status {
-      BM_CHECK(issuer.Commit());
+      Status done = issuer.Commit();
       out_.issued = issuer.issued();
       out_.refused = issuer.refused();
       // A seed is erased once its certificate is durable, and not before.
-      BM_CHECK(file.Erase(spent));
-      spent.clear();
+      const size_t durable = issuer.Done() - erased;
+      BM_CHECK(file.Erase(std::span(taken).first(durable)));
+      BM_CHECK(file.Erase(used));
+      erased += durable;
+      used.clear();
+      taken.clear();
       if (o_.progress) o_.progress(out_.issued);
-      return {};
+      return done;
     };
     auto all = [&]() -> Status {
       for (;;) {
@@ -92,10 +97,10 @@ class Issuing {
         if (!kept) return {};
         if (kept->Erased()) continue;
         // A commit whose erasing was cut short.
-        BM_TRY(bool used, issuer.IsUsed(kept->chip));
-        if (used) {
+        BM_TRY(bool before, issuer.IsUsed(kept->chip));
+        if (before) {
           wanted_.erase(kept->chip);
-          spent.push_back(std::move(*kept));
+          used.push_back(std::move(*kept));
           continue;
         }
         if (!Wants(kept->chip)) {
@@ -106,13 +111,14 @@ class Issuing {
         BM_CHECK(issuer.Take(kept->chip, kept->serial, std::move(seed)));
         ++begun_;
         wanted_.erase(kept->chip);
-        spent.push_back(std::move(*kept));
+        taken.push_back(std::move(*kept));
         if (issuer.Full()) BM_CHECK(commit());
       }
     };
     Status done = all();
-    BM_CHECK(commit());  // what was taken before an authority came to its end is kept
-    return done;
+    Status last = commit();  // what was taken before an authority came to its end is kept
+    BM_CHECK(done);
+    return last;
   }
 
   Status End() {

@@ -5,9 +5,12 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "app/crl_keeper.h"
 #include "app/enrol_desk.h"
 #include "app/lend.h"
+#include "app/ocsp_static.h"
 #include "app/onboarding.h"
+#include "app/revocation_http.h"
 #include "app/server_identity.h"
 #include "app/station_service.h"
 #include "app/watch.h"
@@ -64,8 +67,57 @@ struct Server::Impl {
                         .marks = factory->marks,
                         .clock = clock,
                         .context = factory->context});
+    OpenRevocation();
     AskMetrics();
     return Listen();
+  }
+
+  // What tells of revoked certificates: answers one by one, and lists that are kept fresh.
+  void OpenRevocation() {
+    auto append = [this](ledger::Submission s) -> Status {
+      BM_CHECK(queue->Append(std::move(s)));
+      return {};
+    };
+    auto open_key = [this](const std::string& id) { return desk->OpenKey(id); };
+    ocsp = std::make_unique<OcspDesk>(
+        OcspServices{.log_dir = layout.ledger(),
+                     .clock = clock,
+                     .marks = factory->marks,
+                     .context = factory->context,
+                     .open_key = open_key,
+                     .create_key = [this](const std::string& id,
+                                          crypto::Algorithm a) -> Result<ledger::KeyCreated> {
+                       BM_TRY(keystore::KeyFacts facts, desk->CreateKey(id, a));
+                       return OcspKeyCreated(id, facts);
+                     },
+                     .append = append,
+                     .find =
+                         [this](const Bytes& serial) {
+                           Result<std::optional<ledger::IdentityRow>> row =
+                               Internal("ledger.closed", "the ledger is closed");
+                           queue->Run([&](ledger::LogWriter& log) {
+                             row = log.registry().IdentityBySerial(serial);
+                           });
+                           return row;
+                         }});
+    ocsp_handler = std::make_unique<OcspHandler>(*ocsp, clock);
+    crl_handler = std::make_unique<CrlHandler>(layout, clock);
+    keeper = std::make_unique<CrlKeeper>(
+        CrlMaker{.layout = layout,
+                 .clock = clock,
+                 .context = factory->context,
+                 .open_key = open_key,
+                 .append = append},
+        [this](const std::string& id) { return desk->HasKey(id); }, metrics,
+        [this](const std::string& what) { Log({{"what", "crl"}, {"note", what}}); });
+    auto ask = [this](const char* name, const char* help, auto count) {
+      metrics.Ask(name, help, {}, [this, count] { return static_cast<double>((*ocsp.*count)()); });
+    };
+    ask("birthmark_ocsp_made_ahead", "OCSP questions answered with what was signed before.",
+        &OcspDesk::made_ahead);
+    ask("birthmark_ocsp_on_demand", "OCSP answers signed when they were asked for.",
+        &OcspDesk::on_demand);
+    ask("birthmark_ocsp_refused", "OCSP questions that got no answer.", &OcspDesk::refused);
   }
 
   void AskMetrics() {
@@ -138,6 +190,9 @@ struct Server::Impl {
                            .key = identity.key->evp()};
     tls.anchors = desk->Anchors();
     tls.intermediates = desk->Intermediates();
+    tls.find_above = [this](ByteView key_id) {
+      return desk->Above(key_id).value_or(std::vector<crypto::Certificate>{});
+    };
     server::HttpOptions secure{.name = "https",
                                .address = options.address,
                                .port = options.port,
@@ -161,8 +216,11 @@ struct Server::Impl {
                               .port = options.plain_port,
                               .log = log,
                               .metrics = &metrics};
-    std::vector<server::Route> open{{std::string(kCmp), cmp.get()},
-                                    {std::string(kScep), scep.get()}};
+    std::vector<server::Route> open{
+        {std::string(kCmp), cmp.get()},
+        {std::string(kScep), scep.get()},
+        {std::string(kOcspPath), ocsp_handler.get(), pki::kMaxOcspRequest + 1, true},
+        {std::string(kCrlPath), crl_handler.get(), 1024}};
     if (options.allow_plain_keygen) open.push_back({std::string(enroll::est::kPrefix), est.get()});
     // What a device asks for before it has a certificate goes over no TLS, and needs none.
     std::set<std::string> onboarded = OnboardedProducts(plans);
@@ -196,6 +254,8 @@ struct Server::Impl {
     }
     for (const std::string& id : onboarded)
       add("onboarding", "http", http->port(), fmt::format("{}/{}", kOnboarding, id));
+    add("OCSP", "http", http->port(), std::string(kOcspPath));
+    add("CRL", "http", http->port(), std::string(kCrlPath));
     add("stations", "https", https->port(), std::string(kStations));
     add("metrics", "http", watching->port(), "/metrics");
     return {};
@@ -204,6 +264,7 @@ struct Server::Impl {
   // Returned takes in what another command changed while it had the log.
   void Returned(Status status) {
     if (status) status = desk->Reload();
+    if (status) ocsp->Forget();
     if (!status) {
       Log({{"what", "ledger"}, {"error", status.error().ToString()}});
       std::lock_guard lock(failed_mutex);
@@ -237,6 +298,10 @@ struct Server::Impl {
   std::unique_ptr<enroll::cmp::Cmp> cmp;
   std::unique_ptr<enroll::scep::Scep> scep;
   std::unique_ptr<StationService> stations;
+  std::unique_ptr<OcspDesk> ocsp;
+  std::unique_ptr<OcspHandler> ocsp_handler;
+  std::unique_ptr<CrlHandler> crl_handler;
+  std::unique_ptr<CrlKeeper> keeper;
   std::unique_ptr<Onboarding> onboarding;
   std::unique_ptr<Lender> lender;
   std::unique_ptr<server::HttpServer> https, http, watching;
@@ -252,6 +317,7 @@ Server::~Server() {
   impl_->http.reset();
   impl_->https.reset();
   impl_->lender.reset();
+  impl_->keeper.reset();
   impl_->stations.reset();
   impl_->queue.reset();
 }

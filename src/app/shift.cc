@@ -222,7 +222,9 @@ Result<ShiftResult> RunShift(const ShiftOptions& options, const KeySource& keys,
       --i;
       continue;
     }
-    ++(unit.lamp == line::UnitResult::Lamp::kGood ? result.good : result.scrapped);
+    ++(unit.lamp == line::UnitResult::Lamp::kGood   ? result.good
+       : unit.lamp == line::UnitResult::Lamp::kWait ? result.waiting
+                                                    : result.scrapped);
   }
   BM_CHECK(shift.SignOff());
   BM_TRY(result.unexplained, ledger::InNoDevice(f->log->registry().db()));

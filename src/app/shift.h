@@ -27,6 +27,7 @@ struct ShiftOptions {
 
 struct ShiftResult {
   uint64_t good = 0, scrapped = 0;
+  uint64_t waiting = 0;       // units that have not enrolled over the network yet
   uint64_t unexplained = 0;   // identities neither installed nor ended
   uint64_t begun_before = 0;  // units that an earlier run had begun
   bool stopped = false;

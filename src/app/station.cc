@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "app/authorities.h"
 #include "app/grant.h"
 #include "app/release.h"
 #include "app/roles.h"
@@ -235,9 +236,10 @@ Result<SignedRequest> SignIslandRequest(const fs::path& workspace, const fs::pat
   if (dry_run) return out;
   keystore::KeyStore& store =
       parent.offline ? static_cast<keystore::KeyStore&>(*f->keys.offline) : *f->keys.online;
-  BM_TRY(auto signer, store.Open(parent.id));
   BM_TRY(crypto::Certificate above, CertificateOf(*reader, parent));
-  BM_TRY(pki::Issuer issuer, pki::Issuer::Make(above, *signer));
+  BM_TRY(OpenedIssuer opened,
+         OpenIssuer(store, plan, parent.pki, static_cast<int>(parent.level), parent.id, above));
+  const pki::Issuer& issuer = *opened.issuer;
   std::vector<crypto::Certificate> chain{above};
   ledger::CaRow at = parent;
   for (size_t depth = 0; depth < cas.size() && at.issuer != at.id; ++depth) {

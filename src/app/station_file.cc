@@ -42,7 +42,14 @@ std::string Quoted(std::string_view s) {
 }  // namespace
 
 fs::path StationFileOf(const fs::path& folder) { return folder / "station.toml"; }
-bool IsStation(const fs::path& folder) { return fs::exists(StationFileOf(folder)); }
+bool IsStation(const fs::path& folder) {
+  auto text = ReadTextFile(StationFileOf(folder), kMaxStationFile);
+  if (!text) return text.error().code != "file.missing";
+  // A factory has the file too where it says nothing but where its keys are.
+  Findings findings;
+  std::optional<plan::Node> root = plan::ReadToml(*text, kMaxStationFile, 4096, findings);
+  return !root || root->Find("station") != nullptr || root->Find("keys") == nullptr;
+}
 
 std::string FormatStationFile(const StationFile& f) {
   return fmt::format(
@@ -70,11 +77,11 @@ link = {}
 
 Result<StationFile> ParseStationFile(std::string_view text) {
   Findings findings;
-  std::optional<plan::Node> root = plan::ReadToml(text, kMaxStationFile, 1024, findings);
+  std::optional<plan::Node> root = plan::ReadToml(text, kMaxStationFile, 4096, findings);
   if (!root || findings.HasErrors())
     return Refused("station.file", "station.toml does not read:\n" + findings.ToString());
   for (const auto& [name, node] : root->members) {
-    if (name != "station" && name != "server" && name != "device")
+    if (name != "station" && name != "server" && name != "device" && name != "keys")
       return Bad(node.line, fmt::format("nobody knows \"{}\"", name));
   }
   StationFile f;

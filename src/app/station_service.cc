@@ -9,6 +9,7 @@
 #include "app/release.h"
 #include "crypto/digest.h"
 #include "ledger/events.h"
+#include "line/succession.h"
 #include "pki/csr.h"
 #include "pki/issue.h"
 #include "pki/path.h"
@@ -390,7 +391,9 @@ Result<Bytes> StationService::Renew(const enroll::HttpRequest& request) {
     // The level above is online: its own key signs now.
     BM_TRY(crypto::Certificate above, CertificateOf(*reader, parent));
     BM_TRY(auto signer, s_.open_key(parent.id));
-    BM_TRY(pki::Issuer issuer, pki::Issuer::Make(above, *signer));
+    BM_TRY(pki::Issuer made, pki::Issuer::Make(above, *signer));
+    const plan::Level& level = plan.IdentityPki()->levels[parent.level - 1];
+    const pki::Issuer issuer = std::move(made).With(line::UrlsOf(level, parent.id));
     std::vector<crypto::Certificate> chain{above};
     ledger::CaRow at = parent;
     for (size_t depth = 0; depth < cas.size() && at.issuer != at.id; ++depth) {

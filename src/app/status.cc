@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "app/crls.h"
 #include "app/pool.h"
+#include "app/status_watch.h"
 #include "ledger/sqlite/account.h"
 
 namespace birthmark::app {
@@ -15,19 +17,33 @@ void LookAtAuthorities(const std::vector<ledger::CaRow>& cas, const plan::Plan& 
                        Findings& out) {
   const plan::Pki* pki = plan.IdentityPki();
   bool any = false, usable = false;
+  // Whoever waits, or goes on for longer, takes over by itself.
+  bool waits = false;
+  size_t longer = 0;
+  auto goes_on = [&](const ledger::CaRow& ca) {
+    return ca.state == "active" && ca.issues_until && Millis(now + kSoon) < *ca.issues_until;
+  };
+  for (const ledger::CaRow& ca : cas) {
+    if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
+    waits |= ca.state == "waiting";
+    longer += goes_on(ca);
+  }
+  auto followed = [&](const ledger::CaRow& ca) { return waits || longer > goes_on(ca); };
   for (const ledger::CaRow& ca : cas) {
     if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
     any = true;
+    if (ca.state == "retired" || ca.state == "compromised") continue;
     bool time_over = ca.issues_until && Millis(now) >= *ca.issues_until;
     bool count_over = ca.max_count && ca.issued >= *ca.max_count;
     if (!time_over && !count_over) usable = true;
-    if (!time_over && ca.issues_until && Millis(now + kSoon) >= *ca.issues_until) {
+    if (ca.state == "waiting") continue;
+    if (!time_over && ca.issues_until && Millis(now + kSoon) >= *ca.issues_until && !followed(ca)) {
       out.Warn(
           "status.retiring",
           fmt::format("{} issues until {}", ca.name, FormatDate(TimeFromMillis(*ca.issues_until))),
           "sign its successor");
     }
-    if (!count_over && ca.max_count && ca.issued * 10 >= *ca.max_count * 9) {
+    if (!count_over && ca.max_count && ca.issued * 10 >= *ca.max_count * 9 && !followed(ca)) {
       out.Warn("status.retiring",
                fmt::format("{} has issued {} of {}", ca.name, ca.issued, *ca.max_count),
                "sign its successor");
@@ -35,7 +51,7 @@ void LookAtAuthorities(const std::vector<ledger::CaRow>& cas, const plan::Plan& 
   }
   if (!any) {
     out.Error("status.waiting", "the identity PKI waits for the response of a level above",
-              "birthmark request import WS FILE");
+              "birthmark ceremony accept WS RECORD, or birthmark request import WS FILE");
   } else if (!usable) {
     out.Error("status.retired", "no subordinate may issue any more", "sign a successor");
   }
@@ -43,7 +59,7 @@ void LookAtAuthorities(const std::vector<ledger::CaRow>& cas, const plan::Plan& 
 
 }  // namespace
 
-Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock) {
+Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock, bool from_start) {
   BM_TRY(auto reader, OpenReader(workspace));
   StatusReport r;
   r.rehearsal = reader->genesis().rehearsal;
@@ -88,6 +104,13 @@ Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock) {
   BM_TRY(std::vector<PoolState> pools, PoolStates(registry, clock.Now(), kLowWaterHours));
   PoolAlarms(pools, r.alarms);
   Layout layout(workspace);
+  BM_CHECK(CrlAlarms(*reader, plans, layout, clock.Now(), r.alarms));
+  BM_TRY(VigilMarks marks, KeepVigil(*reader, layout, from_start));
+  r.revocations_to = marks.revoked;
+  BM_TRY(std::set<std::string> explained, ExplainedAlarms(*reader));
+  BM_CHECK(WatchDisclosure(*reader, explained, r.alarms));
+  BM_CHECK(WatchSigning(*reader, marks, explained, r.alarms));
+  BM_CHECK(WatchLoss(*reader, marks, plans, clock.Now(), r.alarms));
   if (!r.rehearsal && fs::exists(layout.offline_keys())) {
     r.alarms.Error("status.offline-here",
                    layout.offline().string() + ": the offline keys are on this machine",

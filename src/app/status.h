@@ -12,11 +12,13 @@ struct StatusReport {
   bool rehearsal = true;
   uint64_t events = 0, units = 0, unfinished = 0, scrapped = 0, identities = 0;
   std::vector<std::string> products;
+  uint64_t revocations_to = 0;  // so many events were watched for revocations; issuing: all
   Findings alarms;  // status.retiring, status.retired, status.waiting, status.unexplained,
-                    // status.offline-here
+                    // status.offline-here, those of status_watch.h
 };
 
-// LookAt gathers it from a snapshot. Errors: those of OpenReader.
-Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock);
+// LookAt gathers it from a snapshot. What was issued and revoked before the last look is not looked
+// at again, unless `from_start`. Errors: those of OpenReader, KeepVigil.
+Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock, bool from_start = false);
 
 }  // namespace birthmark::app

@@ -14,6 +14,24 @@ fs::path RootsFile(const Layout& layout, const std::string& product, const std::
 
 }  // namespace
 
+Result<std::vector<crypto::Certificate>> ReadRoots(ByteView file, const std::string& name) {
+  std::vector<crypto::Certificate> found;
+  if (!file.empty() && file.front() == 0x30) {
+    auto c = crypto::Certificate::FromDer(file);
+    if (!c) return std::unexpected(std::move(c).error().Context(name));
+    found.push_back(std::move(*c));
+    return found;
+  }
+  auto many = crypto::Certificate::ManyFromPem(AsText(file));
+  if (!many) {
+    return Refused("attest.roots", "vendor root " + name + ": " + many.error().message,
+                   "give certificates, as PEM blocks or one in DER");
+  }
+  if (many->size() > kMaxRoots)
+    return Refused("attest.roots", name + ": more than 256 certificates");
+  return many;
+}
+
 Result<std::vector<crypto::Certificate>> ReadRootFiles(const std::vector<fs::path>& files) {
   std::vector<crypto::Certificate> all;
   for (const fs::path& file : files) {
@@ -23,23 +41,10 @@ Result<std::vector<crypto::Certificate>> ReadRootFiles(const std::vector<fs::pat
                          "vendor root " + file.string() + ": " + bytes.error().message,
                          "vendor-roots names PEM files, relative to the plan");
     }
-    auto der = !bytes->empty() && bytes->front() == 0x30;
-    std::vector<crypto::Certificate> found;
-    if (der) {
-      auto c = crypto::Certificate::FromDer(*bytes);
-      if (!c) return std::unexpected(std::move(c).error().Context(file.string()));
-      found.push_back(std::move(*c));
-    } else {
-      auto many = crypto::Certificate::ManyFromPem(AsText(*bytes));
-      if (!many) {
-        return Refused("attest.roots", "vendor root " + file.string() + ": " + many.error().message,
-                       "give certificates, as PEM blocks or one in DER");
-      }
-      found = std::move(*many);
-    }
+    BM_TRY(std::vector<crypto::Certificate> found, ReadRoots(*bytes, file.string()));
     all.insert(all.end(), found.begin(), found.end());
+    if (all.size() > kMaxRoots) return Refused("attest.roots", "more than 256 vendor roots");
   }
-  if (all.size() > kMaxRoots) return Refused("attest.roots", "more than 256 vendor roots");
   return all;
 }
 

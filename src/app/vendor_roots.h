@@ -19,7 +19,10 @@ Status KeepVendorRoots(const Layout& layout, const plan::Plan& plan, const fs::p
 Result<std::vector<crypto::Certificate>> VendorRootsOf(const Layout& layout,
                                                        const std::string& product,
                                                        const std::string& slot);
-// ReadRootFiles reads PEM files, or DER ones of one certificate. Errors: attest.roots.
+// ReadRoots reads a file's content: PEM blocks, or one certificate in DER. Errors: attest.roots,
+// those of crypto::Certificate.
+Result<std::vector<crypto::Certificate>> ReadRoots(ByteView file, const std::string& name);
+// ReadRootFiles reads several, 256 certificates at most. Errors: those of ReadRoots.
 Result<std::vector<crypto::Certificate>> ReadRootFiles(const std::vector<fs::path>& files);
 
 }  // namespace birthmark::app

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attest/event.h"
 
+#include "attest/facts.h"
+
 namespace birthmark::attest {
 
 ledger::KeyAttested EventOf(const Verdict& v, std::string unit, std::string slot, ByteView bundle) {
@@ -13,7 +15,8 @@ ledger::KeyAttested EventOf(const Verdict& v, std::string unit, std::string slot
                         .root = v.root,
                         .statement = Bytes(bundle.begin(), bundle.end())};
   for (const Fact& f : v.facts) e.facts.push_back({f.name, f.value});
-  if (!v.nonce.empty()) e.nonce = v.nonce;
+  // One that nobody here gave out says nothing; whoever wants it finds it in the statement.
+  if (ValueOf(v.facts, "fresh").value_or(false)) e.nonce = v.nonce;
   return e;
 }
 

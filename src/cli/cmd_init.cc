@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// init, request import, credential issue.
+// init, request import, ceremony accept, credential issue.
 #include <fmt/format.h>
 
 #include "anchors/inspect.h"
+#include "app/ceremony_accept.h"
 #include "app/init.h"
 #include "app/on_behalf.h"
 #include "cli/handlers.h"
@@ -24,6 +25,21 @@ void PrintMade(const app::InitResult& r) {
   }
 }
 
+void PrintFingerprints(const app::InitResult& r) {
+  if (!r.root_fingerprint.empty()) {
+    PrintLine(fmt::format("root SHA-256        {}  (who trusts the devices pins this)",
+                          Abbreviated(r.root_fingerprint)));
+  }
+  if (!r.boot_anchor.empty()) {
+    PrintLine(fmt::format("boot anchor SHA-256 {}  (goes into the devices' fuses)",
+                          Abbreviated(r.boot_anchor)));
+  }
+  if (!r.disclosure_fingerprint.empty()) {
+    PrintLine(fmt::format("disclosure SHA-256  {}  (readers pin this)",
+                          Abbreviated(r.disclosure_fingerprint)));
+  }
+}
+
 std::string MadeJson(const app::InitResult& r) {
   std::string levels;
   for (const auto& row : r.levels) {
@@ -31,10 +47,16 @@ std::string MadeJson(const app::InitResult& r) {
                           levels.empty() ? "" : ", ", row.level, JsonString(row.name), row.offline,
                           JsonString(row.place));
   }
+  std::string ceremony, requests;
+  for (const std::string& pki : r.ceremony)
+    ceremony += (ceremony.empty() ? "" : ", ") + JsonString(pki);
+  for (const fs::path& request : r.requests)
+    requests += (requests.empty() ? "" : ", ") + JsonString(request.string());
   return fmt::format(
-      R"({{"rehearsal": {}, "levels": [{}], "root_sha256": "{}", "disclosure_sha256": "{}", "boot_anchor_sha256": "{}", "credential": {}, "waiting": {}}})",
+      R"({{"rehearsal": {}, "levels": [{}], "root_sha256": "{}", "disclosure_sha256": "{}", "boot_anchor_sha256": "{}", "credential": {}, "waiting": {}, "ceremony": [{}], "requests": [{}]}})",
       r.rehearsal, levels, r.root_fingerprint, r.disclosure_fingerprint, r.boot_anchor,
-      JsonString(r.credential), r.waiting ? JsonString(r.waiting->string()) : "null");
+      JsonString(r.credential), r.waiting ? JsonString(r.waiting->string()) : "null", ceremony,
+      requests);
 }
 
 }  // namespace
@@ -53,9 +75,12 @@ Result<int> Init(const Invocation& in) {
                            .plan_file = file,
                            .production = in.Has("--production"),
                            .root_cert = std::nullopt,
+                           .ceremony = in.Has("--ceremony"),
                            .dry_run = in.dry_run()};
   if (in.Has("--root-cert")) options.root_cert = in.Get("--root-cert");
-  if (!in.json()) PrintLine(Bold("REHEARSAL workspace: it can never become production"));
+  if (in.Has("--keys")) options.keys_file = in.Get("--keys");
+  if (!in.json() && !options.production)
+    PrintLine(Bold("REHEARSAL workspace: it can never become production"));
   BM_TRY(app::InitResult r, app::Init(options, *parsed.plan, keys, SystemClock()));
   if (in.json()) {
     PrintLine(MadeJson(r));
@@ -66,22 +91,24 @@ Result<int> Init(const Invocation& in) {
     PrintLine("nothing was made (dry run)");
     return 0;
   }
-  PrintLine(fmt::format("root SHA-256        {}  (who trusts the devices pins this)",
-                        Abbreviated(r.root_fingerprint)));
-  if (!r.boot_anchor.empty()) {
-    PrintLine(fmt::format("boot anchor SHA-256 {}  (goes into the devices' fuses)",
-                          Abbreviated(r.boot_anchor)));
+  PrintFingerprints(r);
+  if (!r.disclosure_fingerprint.empty()) {
+    PrintLine(
+        fmt::format("in full             openssl x509 -noout -fingerprint -sha256 -in "
+                    "{}/public/disclosure-root.pem",
+                    in.Arg("WS")));
   }
-  PrintLine(fmt::format("disclosure SHA-256  {}  (readers pin this)",
-                        Abbreviated(r.disclosure_fingerprint)));
-  PrintLine(
-      fmt::format("in full             openssl x509 -noout -fingerprint -sha256 -in "
-                  "{}/public/disclosure-root.pem",
-                  in.Arg("WS")));
   if (r.waiting) {
     PrintLine(
         fmt::format("waiting             {} has to be signed by your root", r.waiting->string()));
     PrintLine(fmt::format("next: birthmark request import {} RESPONSE", in.Arg("WS")));
+  } else if (!r.ceremony.empty()) {
+    PrintLine(fmt::format("waiting             a ceremony has to make the roots of {}",
+                          fmt::join(r.ceremony, ", ")));
+    for (const fs::path& request : r.requests)
+      PrintLine(fmt::format("                    and to sign {}", request.string()));
+    PrintLine(fmt::format("next: birthmark ceremony new --plan {} --requests {}/requests -o F",
+                          file, in.Arg("WS")));
   } else {
     PrintLine(fmt::format("next: birthmark line run {} --units 20", in.Arg("WS")));
   }
@@ -89,6 +116,8 @@ Result<int> Init(const Invocation& in) {
 }
 
 Result<int> RequestImport(const Invocation& in) {
+  BM_TRY(std::optional<int> upkeep, ImportUpkeep(in));
+  if (upkeep) return *upkeep;
   BM_TRY(app::KeySource keys, KeysFor(in));
   BM_TRY(std::string response, ReadTextFile(in.Arg("F"), 64 * 1024));
   BM_TRY(app::InitResult r,
@@ -99,6 +128,35 @@ Result<int> RequestImport(const Invocation& in) {
   }
   PrintMade(r);
   PrintLine(fmt::format("next: birthmark line run {} --units 20", in.Arg("WS")));
+  return 0;
+}
+
+Result<int> CeremonyAccept(const Invocation& in) {
+  BM_TRY(app::KeySource keys, KeysFor(in));
+  BM_TRY(app::Accepted a, app::AcceptCeremony(in.Arg("WS"), in.Arg("RECORD"), in.Get("--product"),
+                                              in.Get("--as"), keys, SystemClock(), in.dry_run()));
+  if (in.json()) {
+    std::string attested, responses;
+    for (const std::string& key : a.attested)
+      attested += (attested.empty() ? "" : ", ") + JsonString(key);
+    for (const fs::path& f : a.responses)
+      responses += (responses.empty() ? "" : ", ") + JsonString(f.string());
+    PrintLine(fmt::format(
+        R"({{"ceremony": {}, "kind": {}, "made": {}, "attested": [{}], "responses": [{}]}})",
+        JsonString(a.id), JsonString(a.kind), MadeJson(a.made), attested, responses));
+    return 0;
+  }
+  if (in.dry_run()) {
+    PrintLine("the record fits this workspace; nothing was changed (dry run)");
+    return 0;
+  }
+  PrintMade(a.made);
+  PrintFingerprints(a.made);
+  for (const std::string& key : a.attested)
+    PrintLine(fmt::format("attested  {}  (birthmark answer {} tells what)", key, in.Arg("WS")));
+  for (const fs::path& f : a.responses) PrintLine(fmt::format("wrote {}", f.string()));
+  if (!a.made.levels.empty())
+    PrintLine(fmt::format("next: birthmark line run {} --units 20", in.Arg("WS")));
   return 0;
 }
 

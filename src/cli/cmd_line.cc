@@ -20,6 +20,8 @@ std::string_view LampWord(line::UnitResult::Lamp lamp) {
       return "GOOD";
     case line::UnitResult::Lamp::kRetry:
       return "RETRY";
+    case line::UnitResult::Lamp::kWait:
+      return "WAIT";
     case line::UnitResult::Lamp::kScrap:
       return "SCRAP";
   }
@@ -84,12 +86,16 @@ Result<int> LineRun(const Invocation& in) {
   BM_TRY(app::ShiftResult r, app::RunShift(options, keys, SystemClock()));
   progress.Clear();
   if (json) {
-    PrintLine(fmt::format(R"({{"good": {}, "scrapped": {}, "unexplained": {}, "stopped": {}}})",
-                          r.good, r.scrapped, r.unexplained, r.stopped));
+    PrintLine(fmt::format(
+        R"({{"good": {}, "scrapped": {}, "waiting": {}, "unexplained": {}, "stopped": {}}})",
+        r.good, r.scrapped, r.waiting, r.unexplained, r.stopped));
   } else {
     if (r.begun_before > 0)
       Note(fmt::format("went on with {} units that an earlier run had begun",
                        std::min(r.begun_before, units)));
+    if (r.waiting > 0)
+      Note(fmt::format("{} units wait until their devices have enrolled over the network",
+                       r.waiting));
     PrintLine(fmt::format("{} good, {} scrapped, {} unexplained{}", r.good, r.scrapped,
                           r.unexplained, r.stopped ? "; stopped before the rest" : ""));
   }

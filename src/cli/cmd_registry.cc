@@ -12,6 +12,7 @@
 #include "cli/terminal.h"
 #include "crypto/cert.h"
 #include "ledger/events.h"
+#include "line/succession.h"
 #include "pki/lint.h"
 
 namespace birthmark::cli {
@@ -36,6 +37,12 @@ std::string CertificateFacts(const crypto::Certificate& c, Fields& f) {
   f.Add("signature", c.signature_algorithm());
   f.Add("SHA-256", ToHex(c.digest()));
   return c.ToPem();
+}
+
+// StateOf is an authority's turn as it is now: its end is recorded when another takes over.
+std::string StateOf(const ledger::CaRow& ca, Time now) {
+  const std::string_view over = line::WhyOver(ca, now);
+  return over == "time" || over == "count" ? fmt::format("retired ({})", over) : ca.state;
 }
 
 }  // namespace
@@ -78,10 +85,11 @@ Result<int> CaList(const Invocation& in) {
   std::ranges::stable_sort(cas, [](const auto& a, const auto& b) {
     return std::tie(a.pki, a.level) < std::tie(b.pki, b.level);
   });
-  Table table({"ca", "level", "name", "side", "issues until", "issued"});
+  Table table({"ca", "level", "name", "side", "state", "issues until", "issued"});
+  const Time now = SystemClock().Now();
   for (const ledger::CaRow& c : cas) {
     table.Add(
-        {c.id, std::to_string(c.level), c.name, std::string(Side(c.offline)),
+        {c.id, std::to_string(c.level), c.name, std::string(Side(c.offline)), StateOf(c, now),
          c.issues_until ? Date(*c.issues_until) : "",
          c.max_count ? fmt::format("{} of {}", c.issued, *c.max_count) : std::to_string(c.issued)});
   }
@@ -104,6 +112,8 @@ Result<int> CaShow(const Invocation& in) {
   f.Add("pki", ca->pki);
   f.Add("level", std::to_string(ca->level));
   f.Add("side", std::string(Side(ca->offline)));
+  f.Add("state", StateOf(*ca, SystemClock().Now()));
+  if (ca->state_at != 0) f.Add("state since", Moment(ca->state_at));
   f.Add("issued", std::to_string(ca->issued));
   if (ca->max_count) f.Add("issues at most", std::to_string(*ca->max_count));
   if (ca->issues_until) f.Add("issues until", Moment(*ca->issues_until));

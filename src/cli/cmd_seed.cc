@@ -4,6 +4,7 @@
 
 #include "app/onboarding.h"
 #include "app/roles.h"
+#include "app/seed_package.h"
 #include "app/seeds.h"
 #include "base/progress.h"
 #include "cli/handlers.h"
@@ -33,11 +34,49 @@ struct Ticker {
   uint64_t seen = 0;
 };
 
+// ImportPackage takes in what a site that derives elsewhere tells.
+Result<int> ImportPackage(const Invocation& in) {
+  if (!in.Arg("FILE").empty() || in.Has("--rehearsal") || in.Has("--derive-now")) {
+    return Usage("cli.arguments", "--package brings certificates; there are no seeds to open",
+                 "birthmark seed import --help");
+  }
+  if (!in.Has("--log-key")) {
+    return Usage("cli.arguments", "--package needs --log-key",
+                 "have the site's public/log.vkey brought by somebody you know");
+  }
+  BM_TRY(app::KeySource keys, KeysFor(in));
+  SystemClock clock;
+  BM_TRY(auto f,
+         app::Factory::Open(in.Arg("WS"), keys, false, in.Get("--product"), in.Get("--as"), clock));
+  BM_CHECK(RequireSeedRole(*f, "taking in a site's certificates"));
+  Ticker ticker(in, "certificates", 0);
+  app::SeedPackageOptions o{.file = in.Get("--package"),
+                            .log_key = in.Get("--log-key"),
+                            .dry_run = in.dry_run(),
+                            .progress = [&](uint64_t done) { ticker(done); }};
+  auto done = app::TakeSeedPackage(*f, o, clock);
+  ticker.bar.Clear();
+  if (!done) return std::unexpected(std::move(done).error());
+  if (in.json()) {
+    PrintLine(fmt::format(
+        R"({{"origin": {}, "batches": {}, "certificates": {}, "known": {}, "refused": {}, "dry_run": {}}})",
+        JsonString(done->origin), done->batches, done->certificates, done->known, done->refused,
+        o.dry_run));
+  } else {
+    PrintFindings(done->findings, o.file.string(), false);
+    PrintLine(fmt::format("{} certificates of {} batches by the word of {}; {} known, {} refused",
+                          done->certificates, done->batches, done->origin, done->known,
+                          done->refused));
+  }
+  return done->refused > 0 ? 1 : 0;
+}
+
 std::string WhenOrNot(int64_t at) { return at == 0 ? "" : FormatTime(TimeFromMillis(at)); }
 
 }  // namespace
 
 Result<int> SeedImport(const Invocation& in) {
+  if (in.Has("--package")) return ImportPackage(in);
   BM_TRY(app::KeySource keys, KeysFor(in));
   SystemClock clock;
   app::SeedImportOptions o{.file = in.Arg("FILE"),
@@ -161,6 +200,7 @@ Result<int> SeedShow(const Invocation& in) {
     return 0;
   }
   BM_TRY(app::SeedStory story, app::StoryOf(*reader, in.Get("--batch")));
+  BM_TRY(std::optional<app::ToldBy> told, app::ToldByOf(*reader, in.Get("--batch")));
   const ledger::SeedBatchRow& b = story.batch;
   if (in.json()) {
     std::string steps, refused;
@@ -175,10 +215,10 @@ Result<int> SeedShow(const Invocation& in) {
                              JsonString(r.element), JsonString(r.why));
     }
     PrintLine(fmt::format(
-        R"({{"batch": {}, "product": {}, "oem": {}, "origin": {}, "format": {}, "protection": {}, "file": "{}", "count": {}, "refused": {}, "used": {}, "custody": [{}], "not_taken": [{}]}})",
+        R"({{"batch": {}, "product": {}, "oem": {}, "origin": {}, "format": {}, "protection": {}, "file": "{}", "count": {}, "refused": {}, "used": {}, "told_by": {}, "custody": [{}], "not_taken": [{}]}})",
         JsonString(b.id), JsonString(b.product), JsonString(b.oem), JsonString(b.origin),
         JsonString(b.format), JsonString(b.protection), ToHex(b.file), b.count, b.refused, b.used,
-        steps, refused));
+        told ? JsonString(told->origin) : "null", steps, refused));
     return 0;
   }
   Fields out;
@@ -189,6 +229,7 @@ Result<int> SeedShow(const Invocation& in) {
   out.Add("file", fmt::format("{}, SHA-256 {}", b.format, ToHex(b.file)));
   out.Add("protection", b.protection == "none" ? "none: encrypted with nothing" : b.protection);
   out.Add("seeds", fmt::format("{} taken, {} refused, {} used", b.count, b.refused, b.used));
+  if (told) out.Add("told by", told->origin + ": no seed and no private key of it was ever here");
   for (const auto& s : story.steps) {
     out.Add(s.body.what,
             fmt::format("{} at {} by {}: {}", WhenOrNot(s.at), s.body.place, s.actor, s.body.how));
@@ -196,6 +237,24 @@ Result<int> SeedShow(const Invocation& in) {
   for (const auto& r : story.refused)
     out.Add("not taken", (r.element.empty() ? "an element" : r.element) + ": " + r.why);
   Print(out.Text(false));
+  return 0;
+}
+
+Result<int> SeedPackage(const Invocation& in) {
+  BM_TRY(app::KeySource keys, KeysFor(in));
+  SystemClock clock;
+  BM_TRY(auto f,
+         app::Factory::Open(in.Arg("WS"), keys, false, in.Get("--product"), in.Get("--as"), clock));
+  BM_CHECK(RequireSeedRole(*f, "handing over certificates"));
+  BM_TRY(app::SeedPackage made, app::WriteSeedPackage(*f, in.Get("--output"), clock));
+  if (in.json()) {
+    PrintLine(fmt::format(R"({{"file": {}, "sha256": "{}", "certificates": {}, "batches": {}}})",
+                          JsonString(in.Get("--output")), ToHex(made.file), made.certificates,
+                          made.batches));
+  } else {
+    PrintLine(fmt::format("{} certificates of {} batches; the factory needs public/log.vkey too",
+                          made.certificates, made.batches));
+  }
   return 0;
 }
 

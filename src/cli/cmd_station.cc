@@ -172,6 +172,7 @@ Result<int> LinePush(const Invocation& in) {
 }
 
 Result<int> RequestSign(const Invocation& in) {
+  if (in.Has("--offline")) return RequestSignOffline(in);
   BM_TRY(app::KeySource keys, KeysFor(in));
   if (in.Has("--on-behalf")) {
     BM_TRY(app::OnBehalf r,

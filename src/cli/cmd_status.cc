@@ -9,7 +9,7 @@
 namespace birthmark::cli {
 
 Result<int> StatusOf(const Invocation& in) {
-  BM_TRY(app::StatusReport r, app::LookAt(in.Arg("WS"), SystemClock()));
+  BM_TRY(app::StatusReport r, app::LookAt(in.Arg("WS"), SystemClock(), in.Has("--all")));
   bool alarm = !r.alarms.empty();
   if (in.json()) {
     std::string alarms;
@@ -19,13 +19,18 @@ Result<int> StatusOf(const Invocation& in) {
                       JsonString(f.code), JsonString(f.message), JsonString(f.fix));
     }
     PrintLine(fmt::format(
-        R"({{"rehearsal": {}, "events": {}, "units": {}, "unfinished": {}, "scrapped": {}, "identities": {}, "alarms": [{}]}})",
-        r.rehearsal, r.events, r.units, r.unfinished, r.scrapped, r.identities, alarms));
+        R"({{"rehearsal": {}, "events": {}, "units": {}, "unfinished": {}, "scrapped": {}, "identities": {}, "issuing_watched_to": {}, "revocations_watched_to": {}, "alarms": [{}]}})",
+        r.rehearsal, r.events, r.units, r.unfinished, r.scrapped, r.identities, r.events,
+        r.revocations_to, alarms));
     return alarm ? 1 : 0;
   }
   if (r.rehearsal) PrintLine(Bold("REHEARSAL workspace"));
   PrintLine(fmt::format("{} events, {} units ({} on the line, {} scrapped), {} identities",
                         r.events, r.units, r.unfinished, r.scrapped, r.identities));
+  PrintLine(r.revocations_to < r.events
+                ? fmt::format("issuing watched up to event {}, revocations up to {}: run it again",
+                              r.events, r.revocations_to)
+                : fmt::format("issuing and revocations watched up to event {}", r.events));
   Print(r.alarms.ToString());
   if (!alarm) PrintLine("no alarms");
   return alarm ? 1 : 0;

@@ -172,11 +172,14 @@ Result<int> ExportSecrets(const Invocation& in) {
     Note("the secrets in this file are encrypted with nothing; that is in the ledger");
   if (in.json()) {
     PrintLine(fmt::format(
-        R"({{"count": {}, "file": "{}", "protection": {}, "forgotten": {}, "dry_run": {}}})",
-        done.count, ToHex(done.file), JsonString(done.protection), done.forgotten, in.dry_run()));
+        R"({{"count": {}, "file": "{}", "protection": {}, "forgotten": {}, "gone": {}, "dry_run": {}}})",
+        done.count, ToHex(done.file), JsonString(done.protection), done.forgotten, done.gone,
+        in.dry_run()));
   } else {
     PrintLine(fmt::format("{} secrets for the {}, {}{}", done.count, options.role, done.protection,
                           in.dry_run() ? "  (dry run: nothing was written)" : ""));
+    if (done.gone > 0)
+      PrintLine(fmt::format("{} are not in it: they were forgotten after a delivery", done.gone));
     if (done.forgotten > 0) PrintLine(fmt::format("{} kept copies destroyed", done.forgotten));
   }
   return 0;

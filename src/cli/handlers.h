@@ -9,11 +9,37 @@ namespace birthmark::cli {
 // cmd_init.cc
 Result<int> Init(const Invocation&);
 Result<int> RequestImport(const Invocation&);
+Result<int> CeremonyAccept(const Invocation&);
 Result<int> CredentialIssue(const Invocation&);
+// cmd_ceremony.cc
+Result<int> CeremonyNew(const Invocation&);
+Result<int> CeremonyCheck(const Invocation&);
+Result<int> CeremonyRun(const Invocation&);
+Result<int> CeremonyResume(const Invocation&);
+Result<int> CeremonyShow(const Invocation&);
+Result<int> CeremonyVerify(const Invocation&);
+// cmd_custody.cc
+Result<int> CustodyStatus(const Invocation&);
+Result<int> CustodyNote(const Invocation&);
+Result<int> CustodyForget(const Invocation&);
 // cmd_attest.cc
 Result<int> AttestVerify(const Invocation&);
+// cmd_chain.cc
+Result<int> ChainVerify(const Invocation&);
+// cmd_seen.cc
+Result<int> CertSeen(const Invocation&);
+Result<int> CertExplain(const Invocation&);
+// cmd_horizon.cc
+Result<int> HorizonOf(const Invocation&);
 // cmd_audit.cc
 Result<int> AuditKeys(const Invocation&);
+// cmd_crl.cc
+Result<int> CrlBuild(const Invocation&);
+Result<int> CrlShow(const Invocation&);
+Result<int> CaRotate(const Invocation&);
+// ImportUpkeep takes in what `request import` brings for lists and successors; nullopt: it is
+// neither.
+Result<std::optional<int>> ImportUpkeep(const Invocation&);
 // cmd_status.cc
 Result<int> StatusOf(const Invocation&);
 // cmd_plan.cc
@@ -76,6 +102,7 @@ Result<int> SeedDerive(const Invocation&);
 // cmd_seed.cc
 Result<int> SeedImport(const Invocation&);
 Result<int> SeedIssue(const Invocation&);
+Result<int> SeedPackage(const Invocation&);
 Result<int> SeedList(const Invocation&);
 Result<int> SeedShow(const Invocation&);
 Result<int> SeedTell(const Invocation&);
@@ -97,15 +124,48 @@ Result<int> LedgerCheckpoint(const Invocation&);
 // cmd_answer.cc
 Result<int> AnswerAll(const Invocation&);
 Result<int> Disclose(const Invocation&);
+// cmd_drill.cc
+Result<int> DrillList(const Invocation&);
+Result<int> DrillLose(const Invocation&);
+Result<int> DrillDisclose(const Invocation&);
+Result<int> DrillRogueStation(const Invocation&);
+Result<int> DrillCrlOutage(const Invocation&);
+Result<int> DrillLoseContinent(const Invocation&);
+Result<int> DrillLoseSite(const Invocation&);
+Result<int> DrillFactoryLink(const Invocation&);
+Result<int> DrillStolenReel(const Invocation&);
+Result<int> DrillStealPool(const Invocation&);
+Result<int> DrillSeedLeak(const Invocation&);
+Result<int> DrillWarehouse(const Invocation&);
+// cmd_backup.cc
+Result<int> BackupCreate(const Invocation&);
+Result<int> BackupCheck(const Invocation&);
+Result<int> BackupRestore(const Invocation&);
+// cmd_upgrade.cc
+Result<int> Upgrade(const Invocation&);
 // cmd_reader.cc: the same functions as birthmark-reader
 Result<int> Show(const Invocation&);
 Result<int> Verify(const Invocation&);
 Result<int> Compare(const Invocation&);
 Result<int> Recompute(const Invocation&);
+// cmd_share.cc
+Result<int> ShareCheck(const Invocation&);
+Result<int> ShareProve(const Invocation&);
+Result<int> ShareWords(const Invocation&);
+Result<int> ShareRestore(const Invocation&);
+Result<int> ShareSheet(const Invocation&);
+Result<int> ShareCommit(const Invocation&);
+Result<int> ShareSign(const Invocation&);
 // cmd_words.cc
 Result<int> Vocab(const Invocation&);
 Result<int> Explain(const Invocation&);
 Result<int> Completion(const Invocation&);
 Result<int> Version(const Invocation&);
+
+// cmd_request.cc
+Result<int> RequestShow(const Invocation&);
+Result<int> RequestList(const Invocation&);
+Result<int> RequestExport(const Invocation&);
+Result<int> RequestSignOffline(const Invocation&);
 
 }  // namespace birthmark::cli

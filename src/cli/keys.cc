@@ -25,6 +25,10 @@ Result<app::KeySource> KeysFor(const Invocation& in) {
          Source(in, "--passphrase", "BIRTHMARK_PASSPHRASE_FILE", "birthmark.passphrase"));
   BM_TRY(keys.offline, Source(in, "--offline-passphrase", "BIRTHMARK_OFFLINE_PASSPHRASE_FILE",
                               "birthmark.offline-passphrase"));
+  BM_TRY(keys.pin, Source(in, "--pin", "BIRTHMARK_PIN_FILE", "birthmark.pin"));
+  BM_TRY(keys.offline_pin,
+         Source(in, "--offline-pin", "BIRTHMARK_OFFLINE_PIN_FILE", "birthmark.offline-pin"));
+  keys.pin_last_try = in.Has("--pin-last-try");
   return keys;
 }
 

@@ -29,11 +29,17 @@ std::vector<Option> OptionsOf(const Command& c) {
   if (c.traits & kNeedsKey) {
     out.push_back({"--passphrase-file", "F", "file with the passphrase of the online keys"});
     out.push_back({"--passphrase-fd", "N", "descriptor to read that passphrase from"});
+    out.push_back({"--pin-file", "F", "file with the PIN of the module or TPM of the online keys"});
+    out.push_back({"--pin-fd", "N", "descriptor to read that PIN from"});
+    out.push_back({"--pin-last-try", "", "try the PIN though the module warns of wrong ones"});
   }
   if (c.traits & kOfflineKey) {
     out.push_back(
         {"--offline-passphrase-file", "F", "file with the passphrase of the offline keys"});
     out.push_back({"--offline-passphrase-fd", "N", "descriptor to read that passphrase from"});
+    out.push_back(
+        {"--offline-pin-file", "F", "file with the PIN of the module or TPM of the offline keys"});
+    out.push_back({"--offline-pin-fd", "N", "descriptor to read that PIN from"});
   }
   if (c.traits & kActs)
     out.push_back({"--as", "CREDENTIAL", "act as this credential (default: the local one)"});

@@ -182,5 +182,23 @@ TEST(PublicKey, RsaMatchesWycheproof) {
   CheckSignatures("rsa_signature_2048_sha256_test.json", EVP_sha256(), 200);
 }
 
+TEST(P256BasePoints, TakesNoScalarOutOfRange) {
+  auto scalar = [](uint8_t first, uint8_t rest) {
+    Bytes b(32, rest);
+    b[0] = first;
+    return SecretBytes::Take(std::move(b));
+  };
+  std::array<P256Point, 1> out;
+  auto takes = [&](SecretBytes one) {
+    std::array<SecretBytes, 1> all{std::move(one)};
+    return P256BasePoints(all, out);
+  };
+  EXPECT_TRUE(takes(scalar(0, 1)));
+  EXPECT_NE(P256PublicKey(out[0]), nullptr);
+  EXPECT_FALSE(takes(scalar(0, 0)));
+  EXPECT_FALSE(takes(scalar(0xff, 0xff)));
+  EXPECT_FALSE(takes(SecretBytes(31)));
+}
+
 }  // namespace
 }  // namespace birthmark::crypto

@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
+#include <vector>
+
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 namespace birthmark::crypto {
@@ -63,6 +65,37 @@ EcKeyPtr P256PrivateKey(const SecretBytes& scalar) {
     return nullptr;
   }
   return key;
+}
+
+bool P256BasePoints(std::span<const SecretBytes> scalars, std::span<P256Point> out) {
+  using CtxPtr = Owned<BN_CTX, BN_CTX_free>;
+  CtxPtr ctx(BN_CTX_secure_new());
+  SecretBignumPtr d(BN_secure_new()), x(BN_new()), y(BN_new());
+  std::vector<PointPtr> points;
+  std::vector<EC_POINT*> raw;
+  bool good = ctx != nullptr && d != nullptr && x != nullptr && y != nullptr;
+  for (size_t i = 0; good && i < scalars.size(); ++i) {
+    ByteView s = scalars[i].Read(SecretAccess{});
+    raw.push_back(points.emplace_back(EC_POINT_new(Group())).get());
+    good = raw.back() != nullptr && s.size() == 32 &&
+           BN_bin2bn(s.data(), static_cast<int>(s.size()), d.get()) != nullptr &&
+           !BN_is_zero(d.get()) && BN_cmp(d.get(), EC_GROUP_get0_order(Group())) < 0;
+    if (!good) break;
+    BN_set_flags(d.get(), BN_FLG_CONSTTIME);
+    good = EC_POINT_mul(Group(), raw.back(), d.get(), nullptr, nullptr, ctx.get()) == 1;
+    BN_clear(d.get());
+  }
+  good = good && EC_POINTs_make_affine(Group(), raw.size(), raw.data(), ctx.get()) == 1;
+  for (size_t i = 0; good && i < raw.size(); ++i) {
+    out[i][0] = 0x04;
+    // Z is 1 by now, so that X and Y are the coordinates; asking for those would invert it again.
+    good = EC_POINT_get_Jprojective_coordinates_GFp(Group(), raw[i], x.get(), y.get(), nullptr,
+                                                    ctx.get()) == 1 &&
+           BN_bn2binpad(x.get(), &out[i][1], 32) == 32 &&
+           BN_bn2binpad(y.get(), &out[i][33], 32) == 32;
+  }
+  if (!good) ERR_clear_error();
+  return good;
 }
 
 EcKeyPtr P256Generate() {

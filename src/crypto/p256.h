@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 
 #include "base/bytes.h"
 #include "crypto/openssl.h"
@@ -24,6 +25,10 @@ EcKeyPtr P256PublicKey(ByteView point);
 // P256PrivateKey takes a 32-octet scalar; null unless 0 < scalar < n.
 EcKeyPtr P256PrivateKey(const SecretBytes& scalar);
 EcKeyPtr P256Generate();
+// P256BasePoints multiplies the base point by each of many scalars of 32 octets, each in constant
+// time; the points are brought to octets together, with one inversion for all of them. False, with
+// `out` not to be used, for a scalar that is not 0 < scalar < n. `out` is as long as `scalars`.
+bool P256BasePoints(std::span<const SecretBytes> scalars, std::span<P256Point> out);
 // P256PrivateFromEvp copies the key out of an EVP_PKEY; null when it is no P-256 private key.
 EcKeyPtr P256PrivateFromEvp(EVP_PKEY* key);
 EvpKeyPtr P256ToEvp(const EC_KEY* key);

@@ -177,6 +177,25 @@ std::string Anchors(const Disclosure& d, const std::vector<const answer::Answer*
   return out;
 }
 
+// Subjects are whom the answers are about besides the device and its anchors, each once.
+std::vector<std::string> Subjects(const std::vector<const answer::Answer*>& answers) {
+  std::vector<std::string> out;
+  for (const answer::Answer* a : answers) {
+    if (a->subject == "device" || a->subject.starts_with("anchor:")) continue;
+    if (std::ranges::find(out, a->subject) == out.end()) out.push_back(a->subject);
+  }
+  return out;
+}
+
+// SubjectName says it for people; a slot without a PKI of its own is answered for as well.
+std::string SubjectName(std::string_view subject) {
+  constexpr std::string_view kPki = "identity-pki:", kSlot = "slot/";
+  if (!subject.starts_with(kPki)) return Plain(subject);
+  subject.remove_prefix(kPki.size());
+  if (!subject.starts_with(kSlot)) return "Identity PKI " + Plain(subject);
+  return fmt::format("Identity {}, which has no PKI", Plain(subject.substr(kSlot.size())));
+}
+
 }  // namespace
 
 std::string ShowText(const OpenedDisclosure& o) {
@@ -194,11 +213,26 @@ std::string ShowText(const OpenedDisclosure& o) {
   part("PKIs", Pkis(d));
   part("Boot chain and stores", BootChain(d));
   const std::vector<const answer::Answer*> answers = Ordered(d);
+  // One PKI's answers stand among the device's; the same questions of several need their names.
+  std::vector<std::string> subjects = Subjects(answers);
+  if (std::ranges::count_if(
+          subjects, [](const std::string& s) { return s.starts_with("identity-pki:"); }) < 2)
+    subjects.clear();
   std::string device;
   for (const answer::Answer* a : answers) {
-    if (!a->subject.starts_with("anchor:")) device += AnswerLine(*a, d);
+    if (a->subject.starts_with("anchor:") ||
+        std::ranges::find(subjects, a->subject) != subjects.end())
+      continue;
+    device += AnswerLine(*a, d);
   }
   part("Answers", device);
+  for (const std::string& subject : subjects) {
+    std::string of;
+    for (const answer::Answer* a : answers) {
+      if (a->subject == subject) of += AnswerLine(*a, d);
+    }
+    part(SubjectName(subject), of);
+  }
   out += Anchors(d, answers);
   return out;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "disclose/compare.h"
@@ -55,6 +56,26 @@ TEST(Show, SaysEveryAnswerAndHowItIsKnown) {
                            "not applicable (root is not split)", "not answered", "Ridgeback S1",
                            "level 3", "Anchor update", "avocado: device-generated"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+  ExpectNarrow(text);
+}
+
+TEST(Show, ThePkisOfSeveralIdentitiesAreToldApart) {
+  Disclosure d = Sample();
+  auto of_pki = std::ranges::find_if(
+      d.answers, [](const answer::Answer& a) { return a.subject.starts_with("identity-pki:"); });
+  ASSERT_NE(of_pki, d.answers.end());
+  const std::string one = ShowText(ShownOpened(d));
+  EXPECT_EQ(one.find("Identity PKI "), std::string::npos);
+  answer::Answer second = *of_pki, third = *of_pki;
+  second.subject = "identity-pki:attestation";
+  third.subject = "identity-pki:slot/password";
+  d.answers.push_back(second);
+  d.answers.push_back(third);
+  const std::string text = ShowText(ShownOpened(d));
+  for (const char* heading : {"\nIdentity PKI identity\n", "\nIdentity PKI attestation\n",
+                              "\nIdentity password, which has no PKI\n"}) {
+    EXPECT_NE(text.find(heading), std::string::npos) << heading << "\n" << text;
   }
   ExpectNarrow(text);
 }

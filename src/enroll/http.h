@@ -43,6 +43,9 @@ struct HttpResponse {
   std::string content_type;
   std::vector<std::pair<std::string, std::string>> headers;
   Bytes body;
+  // A body that many answers share and nobody copies stands in place of `body`; `keep` holds it.
+  ByteView shared;
+  std::shared_ptr<const void> keep;
   bool secret = false;               // the body holds a secret: it is wiped when it was sent
   std::shared_ptr<const void> copy;  // of GrantedKey: let go of once the body is wiped
   std::string note;                  // for the log, never sent: an error's code and message

@@ -1,42 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <png.h>
-#include <qrencode.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 
 #include "label/label.h"
+#include "label/qr.h"
 
 namespace birthmark::label {
 namespace {
 
-// ISO/IEC 18004: four light modules around the code.
-constexpr int kQuiet = 4;
 constexpr int kPixels = 8;
 // Half a millimetre a module prints at 203 dots an inch and scans at arm's length.
 constexpr double kModule = 0.5;
 constexpr double kTextSize = 2.5, kLineHeight = 3.2;
 
-struct FreeCode {
-  void operator()(QRcode* c) const { QRcode_free(c); }
-};
-using Code = std::unique_ptr<QRcode, FreeCode>;
-
-// Encode checks the fields too, for a Label can be made by hand. Level M mends 15 % of the code.
-Result<Code> Encode(const Label& label) {
+// Encode checks the fields too, for a Label can be made by hand.
+Result<Qr> Encode(const Label& label) {
   BM_TRY(Label checked, Make(label.product, label.serial));
   if (!label.password.empty()) {
     BM_TRY(checked, WithPassword(std::move(checked), label.password));
   }
-  Code code(QRcode_encodeString8bit(ToText(checked).c_str(), 0, QR_ECLEVEL_M));
-  if (code == nullptr)
-    return std::unexpected(FromErrno("label.draw", "making the QR code of a label", errno));
-  return code;
+  return MakeQr(ToText(checked));
 }
-
-bool IsDark(const QRcode& code, int x, int y) { return (code.data[y * code.width + x] & 1) != 0; }
 
 std::string Escaped(std::string_view text) {
   std::string out;
@@ -77,18 +63,8 @@ std::string Line(std::string_view text, double side, double y) {
 }  // namespace
 
 Result<std::string> ToSvg(const Label& label) {
-  BM_TRY(Code code, Encode(label));
-  std::string path;
-  for (int y = 0; y < code->width; ++y) {
-    for (int x = 0; x < code->width; ++x) {
-      if (!IsDark(*code, x, y)) continue;
-      int end = x;
-      while (end < code->width && IsDark(*code, end, y)) ++end;
-      path += fmt::format("M{} {}h{}v1h-{}z", x + kQuiet, y + kQuiet, end - x, end - x);
-      x = end;
-    }
-  }
-  const double side = (code->width + 2 * kQuiet) * kModule,
+  BM_TRY(const Qr code, Encode(label));
+  const double side = (code.width + 2 * kQuiet) * kModule,
                height = side + (label.password.empty() ? 2 : 3) * kLineHeight;
   return fmt::format(
              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:g}mm\" height=\"{1:g}mm\" "
@@ -96,7 +72,7 @@ Result<std::string> ToSvg(const Label& label) {
              "<title>{2} {3}</title>\n"
              "<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"#fff\"/>\n"
              "<path transform=\"scale({4:g})\" shape-rendering=\"crispEdges\" d=\"{5}\"/>\n",
-             side, height, Escaped(label.product), Escaped(label.serial), kModule, path) +
+             side, height, Escaped(label.product), Escaped(label.serial), kModule, PathOf(code)) +
          Line(label.product, side, side + kTextSize / 2) +
          Line(label.serial, side, side + kTextSize / 2 + kLineHeight) +
          (label.password.empty()
@@ -106,12 +82,12 @@ Result<std::string> ToSvg(const Label& label) {
 }
 
 Result<Bytes> ToPng(const Label& label) {
-  BM_TRY(Code code, Encode(label));
-  const int side = (code->width + 2 * kQuiet) * kPixels;
+  BM_TRY(const Qr code, Encode(label));
+  const int side = (code.width + 2 * kQuiet) * kPixels;
   Bytes grey(static_cast<size_t>(side) * side, 0xff);
-  for (int y = 0; y < code->width * kPixels; ++y) {
-    for (int x = 0; x < code->width * kPixels; ++x) {
-      if (IsDark(*code, x / kPixels, y / kPixels))
+  for (int y = 0; y < code.width * kPixels; ++y) {
+    for (int x = 0; x < code.width * kPixels; ++x) {
+      if (code.IsDark(x / kPixels, y / kPixels))
         grey[static_cast<size_t>(y + kQuiet * kPixels) * side + x + kQuiet * kPixels] = 0;
     }
   }

@@ -4,6 +4,11 @@
 #include <algorithm>
 
 #include "ledger/events.h"
+#include "ledger/events_continuity.h"
+#include "ledger/events_custody.h"
+#include "ledger/events_field.h"
+#include "ledger/events_revocation.h"
+#include "ledger/events_seed_package.h"
 
 namespace birthmark::ledger {
 namespace {
@@ -38,6 +43,10 @@ constexpr std::string_view kTypes[] = {
     SeedsUsed::kType,         SecretProvisioned::kType, GroupOpened::kType,
     PackageDelivered::kType,  ManifestImported::kType,  ElementsListed::kType,
     ElementMatched::kType,    ReelState::kType,         KeyAttested::kType,
+    DrillDone::kType,         BackupMade::kType,        WorkspaceRestored::kType,
+    WorkspaceUpgraded::kType, CeremonyAccepted::kType,  CeremonyAttested::kType,
+    CeremonySealed::kType,    CaState::kType,           CrlSigned::kType,
+    SeedTold::kType,          FieldSeen::kType,         AlarmExplained::kType,
 };
 
 // IdPlace is the offset of the 16 octets of the id.

@@ -3,10 +3,19 @@
 
 #include <algorithm>
 
+#include "crypto/cert.h"
 #include "ledger/events.h"
+#include "ledger/events_revocation.h"
 
 namespace birthmark::ledger {
 namespace {
+
+// RFC 5280 section 5.3.1; 7 is not used.
+constexpr std::string_view kReasons[] = {
+    "unspecified",   "keyCompromise",        "cACompromise",    "affiliationChanged",
+    "superseded",    "cessationOfOperation", "certificateHold", "",
+    "removeFromCRL", "privilegeWithdrawn",   "aACompromise"};
+constexpr uint8_t kCaCompromise = 2;
 
 // FoldBody is overloaded for each body that says something to a table.
 void FoldBody(const Event& e, const PlanAdopted& b, Changes& out) {
@@ -20,8 +29,30 @@ void FoldBody(const Event& e, const KeyDestroyed& b, Changes& out) {
   out.push_back(KeyEnd{b.spki, e.at});
 }
 void FoldBody(const Event&, const CaCreated& b, Changes& out) {
-  out.push_back(
-      CaRow{0, b.id, b.pki, b.name, b.issuer, b.level, b.offline, b.max_count, b.issues_until, 0});
+  CaRow r;
+  r.id = b.id;
+  r.pki = b.pki;
+  r.name = b.name;
+  r.issuer = b.issuer;
+  r.level = b.level;
+  r.offline = b.offline;
+  r.max_count = b.max_count;
+  r.issues_until = b.issues_until;
+  if (auto certificate = crypto::Certificate::FromDer(b.cert)) {
+    r.serial = certificate->serial();
+    r.key_id = certificate->ski().value_or(Bytes{});
+  }
+  out.push_back(std::move(r));
+}
+void FoldBody(const Event& e, const CaState& b, Changes& out) {
+  uint8_t reason = ReasonCode(b.reason);
+  // A word of our own says why an authority ended; to the world its key was compromised.
+  if (b.state == "compromised" && reason == 0) reason = kCaCompromise;
+  out.push_back(CaStateChange{b.id, b.state, e.at, b.until, reason});
+}
+void FoldBody(const Event&, const CrlSigned& b, Changes& out) {
+  out.push_back(CrlRow{0, b.ca, b.number, b.upto, b.count, b.sha256, b.signer, b.this_update,
+                       b.next_update, b.reserve});
 }
 void FoldBody(const Event& e, const CredentialIssued& b, Changes& out) {
   out.push_back(CredentialRow{0, b.pseudonym, b.kind, b.role, e.at, std::nullopt});
@@ -51,7 +82,7 @@ void FoldBody(const Event& e, const IdentityIssued& b, Changes& out) {
   if (b.via) out.push_back(UnitChange{b.unit, e.at, std::nullopt, std::nullopt, false});
 }
 void FoldBody(const Event& e, const IdentityState& b, Changes& out) {
-  out.push_back(IdentityStateChange{b.serial, b.state, e.at});
+  out.push_back(IdentityStateChange{b.serial, b.state, e.at, ReasonCode(b.reason)});
 }
 void FoldBody(const Event& e, const IdentityAdopted& b, Changes& out) {
   IdentityRow r;
@@ -173,10 +204,30 @@ bool IsMany(std::string_view type) {
          type.starts_with("session.") || type.starts_with("entry.") || type == KeyOutside::kType ||
          type == PoolReleased::kType || type == SeedsUsed::kType || type == ElementsListed::kType ||
          type == SecretProvisioned::kType || type == ElementMatched::kType ||
-         type == KeyAttested::kType;
+         type == KeyAttested::kType || type == CrlSigned::kType;
+}
+
+// AreTexts looks at every text of a value, names in maps included.
+bool AreTexts(const cbor::Value& v) {
+  if (const std::string* text = v.AsText()) return IsUtf8(*text);
+  if (const cbor::Array* all = v.AsArray()) return std::ranges::all_of(*all, AreTexts);
+  const cbor::Map* map = v.AsMap();
+  return map == nullptr || std::ranges::all_of(*map, [](const auto& entry) {
+           return AreTexts(entry.first) && AreTexts(entry.second);
+         });
 }
 
 }  // namespace
+
+uint8_t ReasonCode(std::string_view reason) {
+  const auto* it = std::ranges::find(kReasons, reason.substr(0, reason.find(' ')));
+  if (it == std::end(kReasons) || it->empty()) return 0;
+  return static_cast<uint8_t>(it - std::begin(kReasons));
+}
+
+std::string_view ReasonWord(uint8_t code) {
+  return code < std::size(kReasons) ? kReasons[code] : std::string_view();
+}
 
 bool IsLive(std::string_view s) {
   return s != "superseded" && s != "revoked" && s != "void" && s != "destroyed" && s != "expired";
@@ -198,12 +249,19 @@ Result<Changes> Fold(const Event& e) {
                    PoolReleased, SeedBatch, SeedCustody, SeedsUsed, SessionOpened, SessionClosed,
                    KeyCreated, KeyDestroyed, CaCreated, CredentialIssued, CredentialRevoked,
                    PlanAdopted, EntrySetAside, SegmentImported, ElementsListed, ElementMatched,
-                   ReelState, SecretProvisioned, GroupOpened>(e, out));
+                   ReelState, SecretProvisioned, GroupOpened, CaState, CrlSigned>(e, out));
   if (!IsMany(e.type)) out.push_back(Notable{e.type});
   return out;
 }
 
 Result<NewEvent> Prepare(const Event& e) {
+  // The encoder takes any octets for a text and the decoder does not (RFC 8949 section 3.1): what
+  // cannot be read again must not get in, wherever the text came from.
+  if (!IsUtf8(e.subject.value_or("")) || !AreTexts(e.body)) {
+    return Refused("ledger.event-text",
+                   fmt::format("a {} event has a text that is no UTF-8", e.type),
+                   "look at the file or the answer that the text came from");
+  }
   NewEvent n;
   BM_TRY(n.changes, Fold(e));
   n.encoded = EncodeEvent(e);

@@ -36,7 +36,13 @@ struct IdentityStateChange {
   Bytes serial;
   std::string state;
   int64_t at = 0;
+  uint8_t reason = 0;  // RFC 5280 section 5.3.1; 0 where none is named
 };
+
+// ReasonCode is the code of the first word of a reason, by RFC 5280 section 5.3.1; 0 where it is
+// none of its words. ReasonWord is the way back; empty for a code that has no word.
+uint8_t ReasonCode(std::string_view reason);
+std::string_view ReasonWord(uint8_t code);
 
 // UnitRow is one unit; `product` is the part of its name before the first "/".
 struct UnitRow {
@@ -84,6 +90,29 @@ struct CaRow {
   std::optional<uint64_t> max_count;
   std::optional<int64_t> issues_until;
   uint64_t issued = 0;  // identities so far
+  std::string state = "active";  // or "waiting", "retired", "compromised": what was said last
+  int64_t state_at = 0;          // 0: nothing was said
+  uint64_t state_seq = 0;        // of the event that said it
+  uint8_t reason = 0;            // why it was compromised, RFC 5280 section 5.3.1
+  Bytes serial, key_id;          // of its certificate; empty when that does not read
+};
+// CaStateChange is an authority's turn, said by an event.
+struct CaStateChange {
+  std::string id, state;
+  int64_t at = 0;
+  std::optional<int64_t> until;
+  uint8_t reason = 0;
+};
+
+// CrlRow is a revocation list that was signed: the newest of its authority, and those of its
+// reserve.
+struct CrlRow {
+  uint64_t seq = 0;
+  std::string ca;
+  uint64_t number = 0, upto = 0, count = 0;
+  Digest sha256{}, signer{};
+  int64_t this_update = 0, next_update = 0;
+  bool reserve = false;
 };
 
 struct KeyRow {
@@ -221,7 +250,7 @@ using Change =
     std::variant<IdentityRow, IdentityStateChange, UnitChange, VisitRow, PoolRow, PoolEnd, CaRow,
                  KeyRow, KeyEnd, CredentialRow, CredentialEnd, PlanRow, SessionRow, SessionEnd,
                  ForeignEntry, ForeignEnd, SeedBatchRow, SeedStep, SeedRun, ElementRun, ElementUse,
-                 ReelChange, SecretRow, GroupRow, Notable>;
+                 ReelChange, SecretRow, GroupRow, CaStateChange, CrlRow, Notable>;
 using Changes = std::vector<Change>;
 
 // Fold gives the changes of one event; `seq` fields stay 0 and are set when the changes are

@@ -81,5 +81,17 @@ TEST(IssuedEncoder, RefusesWhatPrepareRefuses) {
   EXPECT_EQ(made.error().code, "ledger.event-large");
 }
 
+// The decoder refuses such a text for good: the log could not be read any more.
+TEST(Prepare, RefusesATextThatCouldNotBeReadAgain) {
+  auto code = [](const std::string& reel, const std::string& subject) {
+    auto made = Prepare(MakeEvent({}, Time{}, subject,
+                                  ReelState{.reel = reel, .state = "quarantined", .product = "p"}));
+    return made ? std::string() : made.error().code;
+  };
+  EXPECT_EQ(code("R\xc3\xa4", "product:p"), "");
+  EXPECT_EQ(code("R\xc3", "product:p"), "ledger.event-text");
+  EXPECT_EQ(code("R", "product:\xff"), "ledger.event-text");
+}
+
 }  // namespace
 }  // namespace birthmark::ledger

@@ -4,15 +4,11 @@
 #include <algorithm>
 
 #include "ledger/events.h"
+#include "line/succession.h"
 #include "pki/issue.h"
 
 namespace birthmark::line {
 namespace {
-
-bool Retired(const ledger::CaRow& ca, Time now) {
-  return (ca.issues_until && Millis(now) >= *ca.issues_until) ||
-         (ca.max_count && ca.issued >= *ca.max_count);
-}
 
 // ProfileOf is what a slot's certificates hold.
 const pki::Profile& ProfileOf(const std::string& slot) {
@@ -26,13 +22,13 @@ const pki::Profile& ProfileOf(const std::string& slot) {
 }  // namespace
 
 Result<std::vector<Bytes>> IssuingDesk::ChainOf(const std::string& id) {
-  BM_TRY(std::vector<ledger::CaRow> all, s_.log.registry().Cas());
+  constexpr size_t kMaxDepth = 16;
   BM_TRY(auto reader, ledger::LogReader::Open(s_.log_dir));
   std::vector<Bytes> chain;
   std::string at = id;
-  for (size_t depth = 0; depth < all.size(); ++depth) {
-    auto ca = std::ranges::find(all, at, &ledger::CaRow::id);
-    if (ca == all.end() || ca->level == 1) break;
+  while (chain.size() < kMaxDepth) {
+    BM_TRY(std::optional<ledger::CaRow> ca, s_.log.registry().Ca(at));
+    if (!ca || ca->level == 1) break;
     BM_TRY(ledger::Event event, reader->EventAt(ca->seq));
     BM_TRY(ledger::CaCreated body, ledger::BodyOf<ledger::CaCreated>(event));
     chain.push_back(std::move(body.cert));
@@ -59,21 +55,30 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current(const std::string& slot) 
   const plan::Pki* pki = &PkiOf(slot);
   const pki::Profile& profile = ProfileOf(slot);
   const bool urls = &profile == &pki::IDevIdProfile();
-  BM_TRY(std::vector<ledger::CaRow> all, s_.log.registry().Cas());
-  bool any = false;
+  BM_TRY(std::vector<ledger::CaRow> all,
+         s_.log.registry().CasOf(pki->id, static_cast<uint32_t>(pki->levels.size())));
   for (ledger::CaRow& ca : all) {
-    ca.issued = std::max(ca.issued, signed_[ca.id]);
-    if (ca.pki != pki->id || ca.level != pki->levels.size()) continue;
-    // An island's authority is known here, and its key is not.
-    if (auto facts = s_.keys.Facts(ca.id); !facts && facts.error().code == "keystore.missing")
-      continue;
-    any = true;
-    if (Retired(ca, now)) continue;
+    if (auto it = signed_.find(ca.id); it != signed_.end())
+      ca.issued = std::max(ca.issued, it->second);
+  }
+  // An island's authority is known here, and its key is not.
+  auto mine = [&](const std::string& id) -> Result<bool> {
+    auto facts = s_.keys.Facts(id);
+    return facts.has_value() || facts.error().code != "keystore.missing";
+  };
+  bool any = false;
+  BM_TRY(std::optional<Turn> turn, NextTurn(all, now, mine, &any));
+  if (turn) {
+    BM_TRY(ledger::Submission begins, TurnEvents(*turn, pki->levels.back(), s_.context, now));
+    if (!begins.empty()) BM_CHECK(s_.log.Append(std::move(begins)));
+    const ledger::CaRow& ca = turn->ca;
     Subordinate sub{.id = ca.id,
                     .certificate = {},
                     .above = {},
                     .signer = nullptr,
                     .prepared = nullptr,
+                    .attested = {},
+                    .prepare = nullptr,
                     .issues_until = ca.issues_until,
                     .max_count = ca.max_count,
                     .issued = ca.issued,
@@ -89,15 +94,21 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current(const std::string& slot) 
       BM_TRY(sub.certificate, crypto::Certificate::FromDer(sub.above.front()));
     }
     BM_TRY(sub.signer, s_.keys.Open(ca.id));
-    BM_TRY(pki::Issuer issuer, pki::Issuer::Make(sub.certificate, *sub.signer));
+    BM_TRY(pki::Issuer made, pki::Issuer::Make(sub.certificate, *sub.signer));
+    const pki::Issuer issuer = std::move(made).With(UrlsOf(pki->levels.back(), ca.id));
     BM_TRY(pki::Name subject, pki::Name::Make({{"O", s_.plan.product.manufacturer}}));
-    BM_TRY(pki::IssuerTemplate prepared,
-           pki::IssuerTemplate::Make(issuer, profile, s_.marks,
-                                     {.subject = subject,
-                                      .hardware_type = plan::HardwareTypeOid(s_.plan.product),
-                                      .masa_url = urls ? s_.plan.product.masa_url.value_or("") : "",
-                                      .mud_url = urls ? s_.plan.product.mud_url.value_or("") : "",
-                                      .crl_urls = {}}));
+    const pki::IssuerTemplate::Fixed fixed{
+        .subject = subject,
+        .hardware_type = plan::HardwareTypeOid(s_.plan.product),
+        .masa_url = urls ? s_.plan.product.masa_url.value_or("") : "",
+        .mud_url = urls ? s_.plan.product.mud_url.value_or("") : "",
+        .crl_urls = {}};
+    sub.prepare = [issuer, &profile, fixed, marks = s_.marks](const auto& policies) {
+      pki::Marks more = marks;
+      more.policies.insert(more.policies.end(), policies.begin(), policies.end());
+      return pki::IssuerTemplate::Make(issuer, profile, more, fixed);
+    };
+    BM_TRY(pki::IssuerTemplate prepared, sub.prepare({}));
     sub.prepared = std::make_unique<pki::IssuerTemplate>(std::move(prepared));
     signed_[sub.id] = sub.issued;
     open_ = std::move(sub);
@@ -108,7 +119,7 @@ Result<IssuingDesk::Subordinate*> IssuingDesk::Current(const std::string& slot) 
                    "bring back the response of the level above: birthmark request import WS FILE");
   }
   return Refused("desk.retired", "every subordinate has reached the end of its window or its count",
-                 "sign a successor");
+                 "sign a successor: birthmark ca rotate WS");
 }
 
 Result<method::Certified> IssuingDesk::FromRow(const ledger::IdentityRow& row) {
@@ -215,7 +226,17 @@ Result<IssuingDesk::Signed> IssuingDesk::SignFor(const method::Order& order) {
                  .not_after = std::nullopt};
   const plan::Lifetime& life = PkiOf(order.job.slot).end_entity.lifetime;
   if (!life.never) unit.not_after = stamp.at + life.duration;
-  BM_TRY(Bytes der, sub->prepared->Issue(stamp, unit, *sub->signer));
+  const pki::IssuerTemplate* with = sub->prepared.get();
+  if (order.evidence && !order.evidence->policies.empty()) {
+    const std::vector<std::string>& policies = order.evidence->policies;
+    auto it = sub->attested.find(policies);
+    if (it == sub->attested.end()) {
+      BM_TRY(pki::IssuerTemplate made, sub->prepare(policies));
+      it = sub->attested.emplace(policies, std::move(made)).first;
+    }
+    with = &it->second;
+  }
+  BM_TRY(Bytes der, with->Issue(stamp, unit, *sub->signer));
   // Several slots may come from one authority: its count is one.
   ++signed_[sub->id];
   return Signed{sub, stamp, std::move(der)};

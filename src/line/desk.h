@@ -3,6 +3,7 @@
 // prepared template, and commits the event before it lets the certificate go. Not thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -67,6 +68,9 @@ class IssuingDesk : public method::Desk {
     std::vector<Bytes> above;  // DER, from itself upwards, without the root
     std::unique_ptr<crypto::Signer> signer;
     std::unique_ptr<pki::IssuerTemplate> prepared;
+    // What attested keys' certificates say more, by their policies: made when the first is due.
+    std::map<std::vector<std::string>, pki::IssuerTemplate> attested;
+    std::function<Result<pki::IssuerTemplate>(const std::vector<std::string>&)> prepare;
     std::optional<int64_t> issues_until;
     std::optional<uint64_t> max_count;
     uint64_t issued = 0;

@@ -289,9 +289,11 @@ Result<UnitResult> LineRun::RunVisit(const std::string& serial, const Visit& v, 
     // What is wrong with our own house is not the unit's fault: it stays unfinished, and the line
     // stops.
     if (ours && !refused_issue) return std::unexpected(e);
-    result.lamp = IsTransient(e) ? UnitResult::Lamp::kRetry : UnitResult::Lamp::kScrap;
+    result.lamp = IsTransient(e)                 ? UnitResult::Lamp::kRetry
+                  : e.code == "enrolled.waiting" ? UnitResult::Lamp::kWait
+                                                 : UnitResult::Lamp::kScrap;
     result.why = fmt::format("{} at {}", e.message, reached);
-    body.result = result.lamp == UnitResult::Lamp::kRetry ? "retry" : "scrap";
+    body.result = result.lamp == UnitResult::Lamp::kScrap ? "scrap" : "retry";
     body.reason = result.why;
   }
   ledger::Submission all;
@@ -338,7 +340,7 @@ Result<UnitResult> LineRun::RunUnit(const std::string& serial) {
         s_.tell(r);
         continue;
       }
-      if (r.lamp == UnitResult::Lamp::kRetry && s_.patient) {
+      if (r.lamp == UnitResult::Lamp::kWait || (r.lamp == UnitResult::Lamp::kRetry && s_.patient)) {
         s_.tell(r);
         return r;
       }

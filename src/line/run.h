@@ -22,10 +22,11 @@
 
 namespace birthmark::line {
 
-// UnitResult is the lamp: GOOD, RETRY (told as it happens) or SCRAP, and why.
+// UnitResult is the lamp: GOOD, RETRY (told as it happens), WAIT (it has not enrolled over the
+// network yet: put aside for a later run) or SCRAP, and why.
 struct UnitResult {
   std::string serial;
-  enum class Lamp { kGood, kRetry, kScrap } lamp = Lamp::kGood;
+  enum class Lamp { kGood, kRetry, kWait, kScrap } lamp = Lamp::kGood;
   std::string why;
 };
 
@@ -65,8 +66,8 @@ class LineRun {
   // pattern; with an identity from seeds the oldest certificate's. Errors: line.no-seed (none is
   // issued ahead), those of SerialNumbers::Next.
   Result<std::string> NextSerial();
-  // RunUnit brings one unit to its end, or, on a patient line, to a RETRY that is left to the next
-  // run. Errors are the line's own (ledger, disk, line.held: an
+  // RunUnit brings one unit to its end, or to a WAIT or, on a patient line, a RETRY that is left to
+  // the next run. Errors are the line's own (ledger, disk, line.held: an
   // identity of the unit is on hold); trouble with the unit ends in a lamp.
   Result<UnitResult> RunUnit(const std::string& serial);
 

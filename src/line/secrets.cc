@@ -34,6 +34,12 @@ Result<SecretBytes> SecretNamed(keystore::SoftwareKeyStore& keys, const std::str
   return made;
 }
 
+// IsLost is true where nothing is left of a kept secret; what could not be read for another reason
+// is not written over.
+bool IsLost(const Error& e) {
+  return e.code == "file.missing" || e.code == "secret.damaged" || e.code == "keystore.missing";
+}
+
 // MasterCheck names a master key in the ledger without telling anything of it.
 Digest MasterCheck(const SecretBytes& master) { return link::KeyCheck(master); }
 
@@ -117,9 +123,7 @@ Result<SecretBytes> SecretDesk::Symmetric(const method::Job& job, size_t size, b
   }
   auto kept = OpenSecret(s_.keys, s_.folder, job);
   if (kept && kept->size() == size) return kept;
-  if (!kept && kept.error().code != "file.missing" && kept.error().code != "secret.damaged" &&
-      kept.error().code != "keystore.missing")
-    return kept;
+  if (!kept && !IsLost(kept.error())) return kept;
   SecretBytes fresh(size);
   s_.rng.Fill(fresh.Write(SecretAccess()));
   return Keep(job, std::move(fresh));
@@ -128,7 +132,7 @@ Result<SecretBytes> SecretDesk::Symmetric(const method::Job& job, size_t size, b
 Result<SecretBytes> SecretDesk::Password(const method::Job& job, bool kept) {
   if (!kept) return method::MakePassword(s_.rng);
   auto before = OpenSecret(s_.keys, s_.folder, job);
-  if (before) return before;
+  if (before || !IsLost(before.error())) return before;
   return Keep(job, method::MakePassword(s_.rng));
 }
 

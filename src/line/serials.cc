@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ledger/events.h"
+#include "ledger/events_continuity.h"
 #include "ledger/sqlite/pool_table.h"
 
 namespace birthmark::line {
@@ -32,6 +33,13 @@ Status SerialNumbers::LoadRanges() {
     get.Reset();
     return e;
   };
+  BM_TRY(std::vector<uint64_t> restores, registry_.EventsOfType(ledger::WorkspaceRestored::kType));
+  for (uint64_t seq : restores) {
+    BM_TRY(ledger::Event e, event(seq));
+    BM_TRY(ledger::WorkspaceRestored restored, ledger::BodyOf<ledger::WorkspaceRestored>(e));
+    for (const ledger::LostNumbers& n : restored.numbers)
+      if (n.product == plan_.product.id) lost_.push_back({n.first, n.last});
+  }
   BM_TRY(std::vector<uint64_t> seqs, registry_.EventsOfType(ledger::IslandOpened::kType));
   if (seqs.empty()) return {};
   BM_TRY(ledger::Event first, event(0));
@@ -48,6 +56,16 @@ Status SerialNumbers::LoadRanges() {
 }
 
 uint64_t SerialNumbers::Allowed(uint64_t n) const {
+  for (;;) {
+    n = NotOthers(n);
+    auto lost =
+        std::ranges::find_if(lost_, [&](const Range& r) { return n >= r.first && n <= r.last; });
+    if (n == 0 || lost == lost_.end()) return n;
+    n = lost->last + 1;
+  }
+}
+
+uint64_t SerialNumbers::NotOthers(uint64_t n) const {
   if (!ours_.empty()) {
     for (const Range& r : ours_)
       if (n <= r.last) return std::max(n, r.first);

@@ -21,7 +21,7 @@ class SerialNumbers {
   Result<std::string> Next();
 
  private:
-  // Range is numbers that belong to one island.
+  // Range is numbers that belong to one island, or that a restore gave up.
   struct Range {
     uint64_t first = 0, last = 0;
   };
@@ -30,11 +30,13 @@ class SerialNumbers {
   Status LoadRanges();
   // Allowed is the first number from `n` on that this log's units may have; 0: none.
   uint64_t Allowed(uint64_t n) const;
+  uint64_t NotOthers(uint64_t n) const;
   ledger::Registry& registry_;
   const plan::Plan& plan_;
   ledger::Stmt in_pool_;
   uint64_t next_ = 0;                 // 0: not begun
   std::vector<Range> ours_, others_;  // by number; no ours: everything that is not others'
+  std::vector<Range> lost_;           // see ledger::WorkspaceRestored
 };
 
 }  // namespace birthmark::line

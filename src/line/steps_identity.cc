@@ -9,6 +9,7 @@
 #include "line/element_part.h"
 #include "method/avocado.h"
 #include "method/carrot.h"
+#include "method/enrolled.h"
 #include "method/sapodilla.h"
 
 namespace birthmark::line {
@@ -118,6 +119,13 @@ Result<Outcome> Carrot(StepContext& c, const plan::IdentitySlot& slot) {
   return method::ProvisionCarrot(*console, c.desk, *c.seeds, c.job, delivery, c.rng);
 }
 
+// Enrolled is what came over a network by the device's own hand: it is looked at, nothing is put
+// in.
+Result<Outcome> Enrolled(StepContext& c, const plan::IdentitySlot& slot) {
+  BM_TRY(link::DeviceConsole * console, c.device.Console());
+  return method::ConfirmEnrolled(*console, c.desk, c.job, NeedsElement(c.plan, slot), c.rng);
+}
+
 struct Way {
   Method method;
   Transfer transfer;
@@ -126,11 +134,13 @@ struct Way {
 
 constexpr Way kWays[] = {
     {Method::kAvocado, Transfer::kMechanicallyTransferred, Avocado},
+    {Method::kAvocado, Transfer::kNetworkTransferred, Enrolled},
     {Method::kBamboo, Transfer::kMechanicallyTransferred, Brought},
     {Method::kCarrot, Transfer::kMechanicallyInstalled, Carrot},
     {Method::kCarrot, Transfer::kMechanicallyTransferred, Carrot},
     {Method::kCarrot, Transfer::kNetworkTransferred, Carrot},
     {Method::kSalak, Transfer::kMechanicallyTransferred, InElement},
+    {Method::kSalak, Transfer::kNetworkTransferred, Enrolled},
     {Method::kSapodilla, Transfer::kMechanicallyTransferred, Sapodilla},
 };
 

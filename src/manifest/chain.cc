@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manifest/chain.h"
 
+#include <openssl/x509.h>
+
 #include <algorithm>
 
 #include "crypto/der.h"
@@ -16,6 +18,7 @@ namespace der = crypto::der;
 
 // A hostile file could name as many issuers as it has elements.
 constexpr size_t kMaxIssuers = 64;
+constexpr int kLeastBits = 112;  // of security of a signature
 
 constexpr uint8_t kBasicConstraints[] = {0x55, 0x1d, 0x13};
 // ecdsa-with-SHA256, RFC 5758 section 3.2.
@@ -86,16 +89,20 @@ Result<ChipCertificate> Walk(ByteView bytes) {
   BM_TRY(crypto::DerElement issuer, tbs.Next());
   out.issuer = issuer.whole;
   BM_TRY(DerReader validity, tbs.Enter());
-  BM_CHECK(FullTime(validity));
+  BM_TRY(out.not_before, FullTime(validity));
   BM_TRY(out.not_after, FullTime(validity));
   BM_CHECK(tbs.Expect(der::kSequence));
   BM_TRY(crypto::DerElement spki, tbs.Next());
   out.spki = spki.whole;
-  if (tbs.NextIs(der::Context(3, true))) {
+  // Nothing else may stand there: behind the unique identifiers of RFC 5280 section 4.1.2.8
+  // extensions would go unread.
+  if (!tbs.AtEnd()) {
     BM_TRY(DerReader wrapper, tbs.Enter(der::Context(3, true)));
     BM_TRY(DerReader extensions, wrapper.Enter());
     BM_CHECK(CheckExtensions(extensions));
+    BM_CHECK(wrapper.End());
   }
+  BM_CHECK(tbs.End());
   return out;
 }
 
@@ -129,14 +136,7 @@ Result<const ChainChecker::Issuer*> ChainChecker::Keep(
   return &issuers_.emplace(c.digest(), std::move(issuer)).first->second;
 }
 
-Result<const ChainChecker::Issuer*> ChainChecker::IssuerOf(const ChipCertificate& chip,
-                                                           std::span<const Bytes> above) {
-  if (above.empty()) {
-    for (const crypto::Certificate& c : pinned_) {
-      if (std::ranges::equal(c.subject_der(), chip.issuer)) return Keep(c, {});
-    }
-    return BadChain("was issued by nobody whose certificate is here");
-  }
+Result<const ChainChecker::Issuer*> ChainChecker::IssuerOf(std::span<const Bytes> above) {
   if (auto it = issuers_.find(crypto::Sha256(above.front())); it != issuers_.end())
     return &it->second;
   std::vector<crypto::Certificate> all;
@@ -148,25 +148,44 @@ Result<const ChainChecker::Issuer*> ChainChecker::IssuerOf(const ChipCertificate
   return Keep(all.front(), std::span(all).subspan(1));
 }
 
+bool ChainChecker::Signed(const Issuer& issuer, const ChipCertificate& chip, ByteView bytes) {
+  if (issuer.fast && std::ranges::equal(chip.signature_oid, kEcdsaSha256))
+    return crypto::P256VerifyDigest(issuer.fast.get(), crypto::Sha256(chip.tbs), chip.signature);
+  if (!issuer.certificate.public_key()) return false;
+  auto slow = crypto::Certificate::FromDer(bytes);
+  if (!slow) return false;
+  // 112 bits, as for the certificates above: no SHA-1, no MD5.
+  int hash = 0, key = 0, bits = 0;
+  uint32_t flags = 0;
+  return X509_get_signature_info(slow->x509(), &hash, &key, &bits, &flags) == 1 &&
+         bits >= kLeastBits && slow->IsSignedBy(*issuer.certificate.public_key());
+}
+
 Result<ByteView> ChainChecker::Check(ByteView bytes, std::span<const Bytes> above) {
   if (pinned_.empty()) {
     return Refused("manifest.chain", "no root is pinned to which its certificate could lead",
                    "name the maker's root: --root FILE, or vendor-roots in the plan");
   }
   BM_TRY(ChipCertificate chip, ReadChip(bytes));
-  BM_TRY(const Issuer* issuer, IssuerOf(chip, above));
-  if (!std::ranges::equal(issuer->certificate.subject_der(), chip.issuer))
-    return BadChain("names another issuer than the one that came with it");
-  bool good = false;
-  if (issuer->fast && std::ranges::equal(chip.signature_oid, kEcdsaSha256)) {
-    good = crypto::P256VerifyDigest(issuer->fast.get(), crypto::Sha256(chip.tbs), chip.signature);
-  } else if (issuer->certificate.public_key()) {
-    auto slow = crypto::Certificate::FromDer(bytes);
-    good = slow && slow->IsSignedBy(*issuer->certificate.public_key());
-  }
-  if (!good) return BadChain("is not signed by its issuer");
   if (chip.not_after < today_) return BadChain("has expired");
-  return chip.spki;
+  if (chip.not_before > today_) return BadChain("is of a day to come");
+  if (!above.empty()) {
+    BM_TRY(const Issuer* issuer, IssuerOf(above));
+    if (!std::ranges::equal(issuer->certificate.subject_der(), chip.issuer))
+      return BadChain("names another issuer than the one that came with it");
+    if (!Signed(*issuer, chip, bytes)) return BadChain("is not signed by its issuer");
+    return chip.spki;
+  }
+  // Makers keep a name when they take a new key.
+  bool named = false;
+  for (const crypto::Certificate& c : pinned_) {
+    if (!std::ranges::equal(c.subject_der(), chip.issuer)) continue;
+    named = true;
+    BM_TRY(const Issuer* issuer, Keep(c, {}));
+    if (Signed(*issuer, chip, bytes)) return chip.spki;
+  }
+  return BadChain(named ? "is not signed by its issuer"
+                        : "was issued by nobody whose certificate is here");
 }
 
 }  // namespace birthmark::manifest

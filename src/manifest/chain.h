@@ -18,7 +18,7 @@ namespace birthmark::manifest {
 // ChipCertificate is what a chip's certificate says, as views into its DER.
 struct ChipCertificate {
   ByteView tbs, issuer, spki, signature, signature_oid;
-  std::string not_after;  // YYYYMMDDHHMMSS
+  std::string not_before, not_after;  // YYYYMMDDHHMMSS
 };
 // ReadChip reads a certificate of an end entity. Errors: manifest.chain.
 Result<ChipCertificate> ReadChip(ByteView der);
@@ -38,7 +38,8 @@ class ChainChecker {
     crypto::Certificate certificate;
     crypto::EcKeyPtr fast;  // when it is a P-256 key
   };
-  Result<const Issuer*> IssuerOf(const ChipCertificate& chip, std::span<const Bytes> above);
+  Result<const Issuer*> IssuerOf(std::span<const Bytes> above);
+  static bool Signed(const Issuer& issuer, const ChipCertificate& chip, ByteView bytes);
   Result<const Issuer*> Keep(const crypto::Certificate& c,
                              std::span<const crypto::Certificate> others);
 

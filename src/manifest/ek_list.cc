@@ -17,7 +17,6 @@ constexpr size_t kMaxRow = 64 * 1024;
 constexpr size_t kEkBlock = 64 * 1024;
 constexpr size_t kMaxEkFile = 64 * 1024;
 constexpr size_t kMaxEkFiles = 1'000'000;
-constexpr size_t kMaxField = 100;
 
 std::unexpected<Error> BadList(std::string what) {
   return Refused("manifest.ek-list", std::move(what),
@@ -53,12 +52,11 @@ class CsvReader : public PartReader {
       if (!line) return std::nullopt;
       ++number_;
       if (line->empty()) continue;
-      std::string serial(line->substr(0, std::min(line->find(','), kMaxField)));
-      if (!IsUtf8(serial)) serial.clear();
       Result<Part> part = Row(*line);
-      return Item{.number = number_ - 1,
-                  .name = fmt::format("line {} (TPM {})", number_, serial),
-                  .part = std::move(part)};
+      return Item{
+          .number = number_ - 1,
+          .name = fmt::format("line {} (TPM {})", number_, Shown(line->substr(0, line->find(',')))),
+          .part = std::move(part)};
     }
   }
 
@@ -77,19 +75,19 @@ class CsvReader : public PartReader {
     const auto& [serial, alg, name, der, url, reel, received] = field;
     static constexpr std::string_view kAlgs[] = {"rsa-2048", "rsa-3072", "rsa-4096", "ecc-p256",
                                                  "ecc-p384"};
-    if (serial.empty() || serial.size() > kMaxField) return bad("it has no tpm_serial");
+    if (serial.empty() || !IsName(serial)) return bad("it has no tpm_serial");
     if (std::ranges::find(kAlgs, alg) == std::end(kAlgs))
       return bad("its ek_alg is not rsa-2048, rsa-3072, rsa-4096, ecc-p256 or ecc-p384");
     // TPM 2.0 part 1, "Names": the hash's identifier, here SHA-256's 000b, and the digest.
     if (!name.empty() && !(name.size() == 68 && name.starts_with("000b") && FromHex(name)))
       return bad("its ek_name_sha256 is not 000b and 64 hexadecimal digits");
     if (!received.empty() && !ParseTime(received)) return bad("its received_at is no time");
-    if (reel.size() > kMaxField || !IsUtf8(reel)) return bad("its reel has no name");
+    if (!IsName(reel)) return bad("its reel has no name");
     auto cert = FromBase64(der);
     if (!cert || cert->empty()) return bad("its ek_cert_der_b64 is not base64");
     if (!reel_.empty() && !reel.empty() && reel != reel_) {
       return Refused("manifest.customer",
-                     fmt::format("it is of reel \"{}\", not of \"{}\"", reel, reel_),
+                     fmt::format("it is of reel \"{}\", not of \"{}\"", Shown(reel), reel_),
                      "this row is not of this delivery");
     }
     return Ek(chain_, std::move(*cert), std::string(reel));
@@ -143,7 +141,8 @@ class FolderReader : public PartReader {
       BM_TRY(Bytes der, ReadFile(file, kMaxEkFile));
       return Ek(chain_, std::move(der), reel_);
     }();
-    return Item{.number = at_, .name = "file " + file.filename().string(), .part = std::move(part)};
+    return Item{
+        .number = at_, .name = "file " + Shown(file.filename().string()), .part = std::move(part)};
   }
 
  private:

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <openssl/x509.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "crypto/der.h"
 #include "crypto/ecdsa_form.h"
 #include "crypto/software_signer.h"
 #include "manifest/ek_list.h"
@@ -291,6 +293,99 @@ TEST_F(MicrochipTest, RefusesAChipWhoseTimeIsOver) {
   auto none = nobody.Check(chip_.der(), all);
   ASSERT_FALSE(none.has_value());
   EXPECT_THAT(none.error().message, HasSubstr("no root is pinned"));
+}
+
+TEST_F(MicrochipTest, TakesNoTwoKeysForOneSlot) {
+  json twice = payload_["publicKeySet"]["keys"][0];
+  payload_["publicKeySet"]["keys"].push_back(twice);
+  EXPECT_EQ(CodeOf(Jws()), "manifest.format");
+  payload_["publicKeySet"]["keys"][1]["kid"] = "1";
+  EXPECT_EQ(CodeOf(Jws()), "taken");
+}
+
+TEST_F(MicrochipTest, NamesAreTakenWholeOrNotAtAll) {
+  // 101 octets, the last two one character: cut after 100 they would be no text any more.
+  const std::string large = std::string(99, 'R') + "\u00e4";
+  for (const char* member : {"groupId", "partNumber"}) {
+    const json good = payload_[member];
+    for (const std::string& bad : {large, std::string("R\x1b[2J"), std::string("R\n1")}) {
+      payload_[member] = bad;
+      EXPECT_EQ(CodeOf(Jws()), "manifest.format") << member;
+    }
+    payload_[member] = std::string(98, 'R') + "\u00e4";
+    EXPECT_EQ(CodeOf(Jws()), "taken");
+    payload_[member] = good;
+  }
+  payload_["manufacturer"]["organizationName"] = large;
+  EXPECT_EQ(CodeOf(Jws()), "manifest.format");
+  EXPECT_EQ(Shown("a\x1b[2J\xc3\xa4"), "a?[2J??");
+}
+
+TEST_F(MicrochipTest, AChipsSignatureIsAsStrongAsItsMakers) {
+  auto pkcs8 = ca_key_->ToPkcs8();
+  ASSERT_TRUE(pkcs8.has_value());
+  ByteView der = pkcs8->Read(SecretAccess());
+  const uint8_t* at = der.data();
+  crypto::EvpKeyPtr key(d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der.size())));
+  auto signed_with = [&](const EVP_MD* hash) {
+    crypto::X509Ptr copy(X509_dup(chip_.x509()));
+    EXPECT_GT(X509_sign(copy.get(), key.get(), hash), 0);
+    uint8_t* out = nullptr;
+    int n = i2d_X509(copy.get(), &out);
+    Bytes bytes(out, out + n);
+    OPENSSL_free(out);
+    return bytes;
+  };
+  ChainChecker checker({ca_}, clock_.Now());
+  EXPECT_TRUE(checker.Check(signed_with(EVP_sha256()), {}).has_value());
+  EXPECT_TRUE(checker.Check(signed_with(EVP_sha384()), {}).has_value());
+  auto weak = checker.Check(signed_with(EVP_sha1()), {});
+  ASSERT_FALSE(weak.has_value());
+  EXPECT_EQ(weak.error().code, "manifest.chain");
+}
+
+TEST_F(MicrochipTest, AMakersNameMayHaveSeveralKeys) {
+  const crypto::Certificate older = Self(*list_key_, "CA");
+  for (const auto& pinned : {std::vector{older, ca_}, std::vector{ca_, older}}) {
+    ChainChecker checker(pinned, clock_.Now());
+    EXPECT_TRUE(checker.Check(chip_.der(), {}).has_value());
+  }
+  ChainChecker other({older}, clock_.Now());
+  EXPECT_FALSE(other.Check(chip_.der(), {}).has_value());
+}
+
+TEST_F(MicrochipTest, RefusesAChipOfADayToCome) {
+  ChainChecker before({ca_}, chip_.not_before() - std::chrono::hours(24));
+  auto early = before.Check(chip_.der(), {});
+  ASSERT_FALSE(early.has_value());
+  EXPECT_EQ(early.error().code, "manifest.chain");
+}
+
+// RFC 5280 section 4.1.2.8: no certificate of today has unique identifiers, and behind one a
+// critical extension must not go unread.
+TEST_F(MicrochipTest, NothingStandsBetweenAChipsKeyAndItsExtensions) {
+  auto whole = crypto::DerReader(chip_.der()).Enter();
+  ASSERT_TRUE(whole.has_value());
+  auto tbs = whole->Enter();
+  ASSERT_TRUE(tbs.has_value());
+  Bytes changed;
+  while (!tbs->AtEnd()) {
+    if (tbs->NextIs(crypto::der::Context(3, true)))
+      changed.insert(changed.end(), {0x81, 0x02, 0x00, 0x01});
+    auto element = tbs->Next();
+    ASSERT_TRUE(element.has_value());
+    changed.insert(changed.end(), element->whole.begin(), element->whole.end());
+  }
+  Bytes parts, out;
+  crypto::DerWriter(parts).Element(crypto::der::kSequence, changed);
+  while (!whole->AtEnd()) {
+    auto element = whole->Next();
+    ASSERT_TRUE(element.has_value());
+    parts.insert(parts.end(), element->whole.begin(), element->whole.end());
+  }
+  crypto::DerWriter(out).Element(crypto::der::kSequence, parts);
+  EXPECT_TRUE(ReadChip(chip_.der()).has_value());
+  EXPECT_FALSE(ReadChip(out).has_value());
 }
 
 TEST_F(MicrochipTest, ReadsListsOfEndorsementKeys) {

@@ -16,9 +16,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxKeys = 32;   // slots of an element
-constexpr size_t kMaxChain = 4;   // certificates beside a key
-constexpr size_t kMaxText = 100;  // of names we keep
+constexpr size_t kMaxKeys = 32;  // slots of an element
+constexpr size_t kMaxChain = 4;  // certificates beside a key
 
 std::unexpected<Error> Form(std::string what) {
   return Refused("manifest.format", std::move(what),
@@ -32,12 +31,22 @@ bool IsUid(std::string_view s) {
 }
 
 // NameOf is the organization of an EntityName; empty when there is none.
-std::string NameOf(const Json& payload, const char* member) {
+Result<std::string> NameOf(const Json& payload, const char* member) {
   const Json* entity = Object(payload, member);
   if (entity == nullptr) return "";
   const std::string* name = Text(*entity, "organizationName");
   if (name == nullptr) name = Text(*entity, "organizationalUnitName");
-  return name == nullptr ? "" : name->substr(0, kMaxText);
+  if (name != nullptr && !IsName(*name)) return Form(fmt::format("its {} has no name", member));
+  return name == nullptr ? "" : *name;
+}
+
+// NamedBy takes a member that names something.
+Status NamedBy(const Json& element, const char* member, std::string& out) {
+  const std::string* text = Text(element, member);
+  if (text == nullptr) return {};
+  if (!IsName(*text)) return Form(fmt::format("its {} is no name", member));
+  out = *text;
+  return {};
 }
 
 struct Curve {
@@ -112,11 +121,10 @@ struct MicrochipReader::Impl {
       return Form("its uniqueId is no lower-case hexadecimal");
     // The header is there for searching and nobody signed it (RFC 7515 section 4).
     if (outside == nullptr || *outside != *signed_uid) {
-      return Refused(
-          "manifest.unique-id",
-          fmt::format("its signed uniqueId is {}, the one outside the signature is {}", *signed_uid,
-                      outside == nullptr ? "missing" : outside->substr(0, 64)),
-          "somebody changed the file: ask the maker for it again");
+      return Refused("manifest.unique-id",
+                     fmt::format("its signed uniqueId is {}, the one outside the signature is {}",
+                                 *signed_uid, outside == nullptr ? "missing" : Shown(*outside)),
+                     "somebody changed the file: ask the maker for it again");
     }
     return Describe(element, *signed_uid);
   }
@@ -144,11 +152,10 @@ struct MicrochipReader::Impl {
     const std::string* alg = Text(h, "alg");
     std::string_view meant = half == 32 ? "ES256" : "ES384";
     if (alg == nullptr || *alg != meant) {
-      return Refused(
-          "manifest.algorithm",
-          fmt::format("alg is {}; with this signer only {} is taken",
-                      alg == nullptr ? "missing" : "\"" + alg->substr(0, 20) + "\"", meant),
-          "an element that is not signed as the maker signs is not the maker's");
+      return Refused("manifest.algorithm",
+                     fmt::format("alg is {}; with this signer only {} is taken",
+                                 alg == nullptr ? "missing" : "\"" + Shown(*alg) + "\"", meant),
+                     "an element that is not signed as the maker signs is not the maker's");
     }
     if (h.contains("crit") || h.contains("b64"))
       return Form("its protected header asks for an extension (crit, b64)");
@@ -185,17 +192,18 @@ struct MicrochipReader::Impl {
 
   Status CheckCustomer(const Json& element, const Part& part) const {
     auto other = [&](std::string_view what, const std::string& is, const std::string& meant) {
-      return Refused("manifest.customer",
-                     fmt::format("its {} is \"{}\", not \"{}\": it is another's", what, is, meant),
-                     "this list is not for this order: look at what was delivered");
+      return Refused(
+          "manifest.customer",
+          fmt::format("its {} is \"{}\", not \"{}\": it is another's", what, Shown(is), meant),
+          "this list is not for this order: look at what was delivered");
     };
     if (!wanted.group.empty() && part.reel != wanted.group && !part.reel.empty())
       return other("groupId", part.reel, wanted.group);
     if (!wanted.part_number.empty() && part.part_number != wanted.part_number)
       return other("partNumber", part.part_number, wanted.part_number);
     if (!wanted.provisioner.empty()) {
-      if (std::string is = NameOf(element, "provisioner"); is != wanted.provisioner)
-        return other("provisioner", is, wanted.provisioner);
+      BM_TRY(std::string is, NameOf(element, "provisioner"));
+      if (is != wanted.provisioner) return other("provisioner", is, wanted.provisioner);
     }
     return {};
   }
@@ -211,10 +219,9 @@ struct MicrochipReader::Impl {
     part.uid = uid;
     if (const std::string* model = Text(element, "model"); model == nullptr || model->empty())
       return Form("it names no model");
-    if (const std::string* n = Text(element, "partNumber"))
-      part.part_number = n->substr(0, kMaxText);
-    if (const std::string* g = Text(element, "groupId")) part.reel = g->substr(0, kMaxText);
-    part.maker = NameOf(element, "manufacturer");
+    BM_CHECK(NamedBy(element, "partNumber", part.part_number));
+    BM_CHECK(NamedBy(element, "groupId", part.reel));
+    BM_TRY(part.maker, NameOf(element, "manufacturer"));
     // The first version's text has "distributer", its example and the third "distributor".
     for (const char* name : {"distributor", "distributer"}) {
       if (element.contains(name) && Object(element, name) == nullptr)
@@ -235,6 +242,7 @@ struct MicrochipReader::Impl {
     if (keys == nullptr || keys->size() > kMaxKeys)
       return Form("its publicKeySet has no keys, or too many");
     bool certified = false;
+    std::vector<std::string_view> slots;
     for (const Json& jwk : *keys) {
       if (!jwk.is_object()) return Form("a key is no JWK");
       if (jwk.contains("d") || jwk.contains("k")) {
@@ -246,6 +254,9 @@ struct MicrochipReader::Impl {
       if (kty == nullptr || *kty != "EC" || slot == nullptr || slot->empty() || slot->size() > 16 ||
           !std::ranges::all_of(*slot, [](char c) { return c >= '0' && c <= '9'; }))
         return Form("a key is not of type EC, or its kid is no slot's number");
+      if (std::ranges::find(slots, *slot) != slots.end())
+        return Form(fmt::format("two keys are said to be in slot {}", *slot));
+      slots.push_back(*slot);
       BM_TRY(Bytes spki, SpkiOf(jwk));
       const Json* x5c = Array(jwk, "x5c");
       Bytes cert;

@@ -8,11 +8,20 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/error.h"
 
 namespace birthmark::manifest {
+
+inline constexpr size_t kMaxName = 100;
+
+// IsName is true for what may name a reel, a part or a maker: UTF-8 without control characters,
+// 100 octets at most. Nothing is cut short, since two long names could become one.
+bool IsName(std::string_view s);
+// Shown is a hostile text for a message: 40 characters at most, ASCII that can be seen.
+std::string Shown(std::string_view s);
 
 // Source gives the next octets of a file, 0 of them at its end.
 using Source = std::function<Result<size_t>(std::span<char>)>;

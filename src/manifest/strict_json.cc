@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "manifest/part.h"
+
 namespace birthmark::manifest {
 namespace {
 
@@ -35,7 +37,7 @@ class Builder {
   bool key(string_t& name) {
     Json& object = *open_.back();
     auto [it, fresh] = object.emplace(std::move(name), nullptr);
-    if (!fresh) return Fail("the name \"" + it.key().substr(0, 40) + "\" stands twice");
+    if (!fresh) return Fail("the name \"" + Shown(it.key()) + "\" stands twice");
     place_ = &it.value();
     return true;
   }

@@ -32,6 +32,8 @@ struct Evidence {
   std::optional<Bytes> nonce;
   std::optional<Digest> root;
   std::optional<Bytes> statement;
+  // The TCG's certificate policies that the evidence proves; they stand in the certificate.
+  std::vector<std::string> policies = {};
 };
 
 // Order asks the desk for a certificate.

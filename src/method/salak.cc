@@ -143,7 +143,8 @@ class Work {
                    .facts = {},
                    .nonce = nonce,
                    .root = verdict.root,
-                   .statement = bundle};
+                   .statement = bundle,
+                   .policies = verdict.policies};
       for (attest::Fact& f : verdict.facts) out.facts.push_back({std::move(f.name), f.value});
       return out;
     }

@@ -75,6 +75,12 @@ Status CheckUrls(const Profile& p, const Contents& c) {
   }
   if (!c.masa_url.empty()) BM_CHECK(CheckUrl("MASA URL", c.masa_url, true));
   if (!c.mud_url.empty()) BM_CHECK(CheckUrl("MUD URL", c.mud_url, false));  // RFC 8520 section 1.8
+  for (const std::string& u : c.ocsp_urls) {
+    if (u.size() > kMaxUrl || !IsPlainAscii(u) || !u.starts_with("http://")) {
+      // RFC 6960 appendix A.1: plain HTTP, since the answer protects itself.
+      return Refused("pki.url", fmt::format("the OCSP URL \"{}\" is not http://", u));
+    }
+  }
   for (const std::string& u : c.crl_urls) {
     if (u.size() > kMaxUrl || !IsPlainAscii(u) ||
         !(u.starts_with("http://") || u.starts_with("ldap://"))) {
@@ -206,7 +212,12 @@ Result<Certificate> Issue(const Issuer& issuer, const Profile& profile, const Ma
                           const Stamp& stamp, const Contents& contents) {
   if (profile.self_signed) return Against(profile, "signs itself; it is not issued");
   BM_CHECK(CheckRoom(issuer, profile, contents));
-  BM_TRY(Bytes tbs, BuildTbs(profile, marks, issuer.identity(), stamp, contents));
+  Contents all = contents;
+  if (!profile.no_check) {
+    if (all.crl_urls.empty()) all.crl_urls = issuer.urls().crl;
+    if (all.ocsp_urls.empty()) all.ocsp_urls = issuer.urls().ocsp;
+  }
+  BM_TRY(Bytes tbs, BuildTbs(profile, marks, issuer.identity(), stamp, all));
   return Sign(issuer.signer(), tbs);
 }
 

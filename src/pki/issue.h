@@ -40,7 +40,13 @@ struct Contents {
   std::string masa_url;  // RFC 8995 section 2.3.2; empty: none
   std::string mud_url;   // RFC 8520 section 11; empty: none
   std::vector<std::string> dns_names;
-  std::vector<std::string> crl_urls;  // cRLDistributionPoints, http or ldap URIs
+  std::vector<std::string> crl_urls;   // cRLDistributionPoints, http or ldap URIs
+  std::vector<std::string> ocsp_urls;  // authorityInfoAccess, http URIs
+};
+
+// RevocationUrls is where an authority tells what became of the certificates that it signs.
+struct RevocationUrls {
+  std::vector<std::string> crl, ocsp;
 };
 
 // IssuerIdentity is what of an issuer goes into the certificates below it.
@@ -62,6 +68,13 @@ class Issuer {
   // path_len is the certificate's limit; nullopt: none.
   std::optional<int> path_len() const { return path_len_; }
   crypto::Signer& signer() const { return *signer_; }
+  // With gives the issuer URLs that go into all it signs but OCSP responders' certificates, unless
+  // the contents name others.
+  Issuer With(RevocationUrls urls) && {
+    urls_ = std::move(urls);
+    return std::move(*this);
+  }
+  const RevocationUrls& urls() const { return urls_; }
 
  private:
   Issuer(crypto::Certificate c, IssuerIdentity i, std::optional<int> p, crypto::Signer* s)
@@ -70,6 +83,7 @@ class Issuer {
   IssuerIdentity identity_;
   std::optional<int> path_len_;
   crypto::Signer* signer_;
+  RevocationUrls urls_;
 };
 
 // MarkSubject adds the workspace's mark to an authority's subject, unless it is there already.

@@ -24,10 +24,10 @@ TEST(Profile, IdsArePermanentAndDistinct) {
     EXPECT_EQ(FindProfile(p->id), p);
     ids.insert(p->id);
   }
-  EXPECT_EQ(ids, (std::set<std::string_view>{"root", "subordinate", "idevid", "code-signing",
-                                             "update-signing", "disclosure", "person", "station",
-                                             "tls-server", "enrolment-ra", "scep-ra",
-                                             "device-attestation", "device-decrypt"}));
+  EXPECT_EQ(ids, (std::set<std::string_view>{
+                     "root", "subordinate", "idevid", "code-signing", "update-signing",
+                     "disclosure", "person", "station", "tls-server", "enrolment-ra", "scep-ra",
+                     "device-attestation", "device-decrypt", "ocsp-responder"}));
   EXPECT_EQ(FindProfile("nothing"), nullptr);
 }
 

@@ -46,6 +46,8 @@ Use UseOf(Purpose p) {
       return {"1.3.6.1.5.5.7.3.2", true};
     case Purpose::kServer:
       return {"1.3.6.1.5.5.7.3.1", true};
+    case Purpose::kOcspResponder:
+      return {"1.3.6.1.5.5.7.3.9", true};
     case Purpose::kAuthority:
       return {nullptr, false};
   }

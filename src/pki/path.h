@@ -22,6 +22,7 @@ enum class Purpose {
   kClient,         // people and stations: clientAuth must be named
   kServer,         // serverAuth must be named
   kAuthority,      // the end is itself an authority
+  kOcspResponder,  // the use must be named
 };
 
 // Path runs from the end (front) to the anchor (back).

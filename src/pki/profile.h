@@ -18,6 +18,8 @@ inline constexpr std::string_view kSubjectKeyId = "2.5.29.14";
 inline constexpr std::string_view kKeyUsage = "2.5.29.15";
 inline constexpr std::string_view kSubjectAltName = "2.5.29.17";
 inline constexpr std::string_view kBasicConstraints = "2.5.29.19";
+inline constexpr std::string_view kCrlNumber = "2.5.29.20";
+inline constexpr std::string_view kIssuingDistributionPoint = "2.5.29.28";
 inline constexpr std::string_view kNameConstraints = "2.5.29.30";
 inline constexpr std::string_view kCrlDistributionPoints = "2.5.29.31";
 inline constexpr std::string_view kCertificatePolicies = "2.5.29.32";
@@ -26,6 +28,10 @@ inline constexpr std::string_view kAuthorityKeyId = "2.5.29.35";
 inline constexpr std::string_view kPolicyConstraints = "2.5.29.36";
 inline constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
 inline constexpr std::string_view kInhibitAnyPolicy = "2.5.29.54";
+inline constexpr std::string_view kAuthorityInfoAccess = "1.3.6.1.5.5.7.1.1";
+inline constexpr std::string_view kOcsp = "1.3.6.1.5.5.7.48.1";          // RFC 6960 section 4.2.2
+inline constexpr std::string_view kOcspNonce = "1.3.6.1.5.5.7.48.1.2";   // RFC 8954 section 2.1
+inline constexpr std::string_view kOcspNoCheck = "1.3.6.1.5.5.7.48.1.5";  // RFC 6960, 4.2.2.2.1
 inline constexpr std::string_view kMudUrl = "1.3.6.1.5.5.7.1.25";   // RFC 8520 section 11
 inline constexpr std::string_view kMasaUrl = "1.3.6.1.5.5.7.1.32";  // RFC 8995 section 2.3.2
 inline constexpr std::string_view kHardwareModuleName = "1.3.6.1.5.5.7.8.4";  // RFC 4108 section 5
@@ -35,6 +41,7 @@ inline constexpr std::string_view kAttestation = "1.2.840.113549.1.9.16.2.59";
 inline constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
 inline constexpr std::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
 inline constexpr std::string_view kCodeSigning = "1.3.6.1.5.5.7.3.3";
+inline constexpr std::string_view kOcspSigning = "1.3.6.1.5.5.7.3.9";
 inline constexpr std::string_view kDocumentSigning = "1.3.6.1.5.5.7.3.36";  // RFC 9336
 inline constexpr std::string_view kCmcRa = "1.3.6.1.5.5.7.3.28";            // RFC 6402 section 2.10
 inline constexpr std::string_view kCmKga = "1.3.6.1.5.5.7.3.32";            // RFC 9480 section 2.2
@@ -74,6 +81,7 @@ struct Profile {
   Need hardware_module = Need::kNever;  // subjectAltName with HardwareModuleName
   Need dns_names = Need::kNever;        // subjectAltName with dNSName
   bool device_urls = false;             // MASA and MUD URL extensions are allowed
+  bool no_check = false;                // id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1)
 };
 
 // The profiles. A plan's PKI is made of these and no others.
@@ -90,6 +98,7 @@ const Profile& StationProfile();  // a station's own credential
 const Profile& TlsServerProfile();
 const Profile& EnrolmentRaProfile();  // signs CMP replies
 const Profile& ScepRaProfile();       // signs SCEP replies and opens SCEP requests (RSA)
+const Profile& OcspResponderProfile();  // answers for the authority that issued it (RFC 6960)
 std::span<const Profile* const> AllProfiles();
 // FindProfile looks a profile up by its id; null when there is none.
 const Profile* FindProfile(std::string_view id);

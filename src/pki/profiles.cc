@@ -13,6 +13,7 @@ constexpr std::array kDocumentSigningUse = {oid::kDocumentSigning};
 constexpr std::array kClientUse = {oid::kClientAuth};
 constexpr std::array kServerUse = {oid::kServerAuth};
 constexpr std::array kRaUse = {oid::kCmcRa, oid::kCmKga};
+constexpr std::array kOcspUse = {oid::kOcspSigning};
 constexpr std::array kScepRaUse = {oid::kCmcRa};
 
 constexpr Profile kRoot{
@@ -99,10 +100,17 @@ constexpr Profile kScepRa{
     .extended_key_usages = kScepRaUse,
 };
 
-constexpr std::array kAll = {&kRoot,         &kSubordinate, &kIDevId, &kCode,
-                             &kUpdate,       &kDisclosure,  &kPerson, &kStation,
-                             &kTlsServer,    &kEnrolmentRa, &kScepRa, &kDeviceAttestation,
-                             &kDeviceDecrypt};
+constexpr Profile kOcspResponder{
+    .id = "ocsp-responder",
+    .title = "answers for the authority that issued it",
+    .extended_key_usages = kOcspUse,
+    .no_check = true,
+};
+
+constexpr std::array kAll = {&kRoot,          &kSubordinate,  &kIDevId, &kCode,
+                             &kUpdate,        &kDisclosure,   &kPerson, &kStation,
+                             &kTlsServer,     &kEnrolmentRa,  &kScepRa, &kDeviceAttestation,
+                             &kDeviceDecrypt, &kOcspResponder};
 
 }  // namespace
 
@@ -119,6 +127,7 @@ const Profile& StationProfile() { return kStation; }
 const Profile& TlsServerProfile() { return kTlsServer; }
 const Profile& EnrolmentRaProfile() { return kEnrolmentRa; }
 const Profile& ScepRaProfile() { return kScepRa; }
+const Profile& OcspResponderProfile() { return kOcspResponder; }
 std::span<const Profile* const> AllProfiles() { return kAll; }
 
 const Profile* FindProfile(std::string_view id) {

@@ -31,7 +31,8 @@ struct Requestable {
 };
 constexpr Requestable kRequestable[] = {{"disclosure", Purpose::kDisclosure},
                                         {"code-signing", Purpose::kCodeSigning},
-                                        {"update-signing", Purpose::kUpdateSigning}};
+                                        {"update-signing", Purpose::kUpdateSigning},
+                                        {"ocsp-responder", Purpose::kOcspResponder}};
 
 const Requestable* FindRequestable(std::string_view profile) {
   const auto* it = std::ranges::find(kRequestable, profile, &Requestable::profile);
@@ -41,6 +42,7 @@ const Requestable* FindRequestable(std::string_view profile) {
 // The structs on file, docs/formats/request.md.
 struct Statement {
   Digest csr{};
+  std::optional<std::string> pki;
   std::string name;
   int64_t level = 0;
   int64_t created = 0;  // ms since 1970
@@ -53,6 +55,7 @@ struct Statement {
   template <class V>
   void Fields(V& v) {
     v("csr", csr);
+    v("pki", pki);
     v("name", name);
     v("level", level);
     v("created", created);
@@ -102,6 +105,9 @@ Status CheckTerms(const RequestTerms& t) {
     if (s.empty() || s.size() > kMaxText || !IsUtf8(s)) {
       return bad(fmt::format("workspace and name take 1 to {} octets of text", kMaxText));
     }
+  }
+  if (t.pki.size() > kMaxText || !IsUtf8(t.pki)) {
+    return bad(fmt::format("a PKI's id takes at most {} octets of text", kMaxText));
   }
   if (t.level < 2 || t.level > kMaxLevel) {
     return bad(fmt::format("level {}; a request is for level 2 to {}", t.level, kMaxLevel));
@@ -167,6 +173,7 @@ Result<std::string> MakeRequest(const RequestTerms& t, const Name& subject,
   if (t.profile.empty()) authority = AuthorityRequest{t.path_len};
   BM_TRY(Bytes csr, BuildCsr(subject, signer, authority));
   const Statement s{.csr = crypto::Sha256(csr),
+                    .pki = t.pki.empty() ? std::nullopt : std::optional(t.pki),
                     .name = t.name,
                     .level = t.level,
                     .created = Millis(t.created),
@@ -212,6 +219,7 @@ Result<Request> CheckRequest(std::string_view text) {
              .lifetime_days = s.lifetime_days,
              .path_len = static_cast<int>(s.path_len),
              .profile = s.profile.value_or(""),
+             .pki = s.pki.value_or(""),
              .rehearsal = s.rehearsal,
              .created = TimeFromMillis(s.created)};
   BM_CHECK(CheckTerms(r.terms));

@@ -27,9 +27,11 @@ struct RequestTerms {
   int level = 2;                         // its level, the root's being 1
   std::optional<int64_t> lifetime_days;  // absent: no well-defined end
   int path_len = 0;                      // of an authority
-  // The end-entity profile asked for (pki::Profile::id): "disclosure", "code-signing" or
-  // "update-signing", of which the manufacturer itself keeps the key. Empty: an authority.
+  // The end-entity profile asked for (pki::Profile::id): "disclosure", "code-signing",
+  // "update-signing" or "ocsp-responder", of which the manufacturer itself keeps the key. Empty: an
+  // authority.
   std::string profile;
+  std::string pki;  // which of the plan's PKIs; empty: not said
   bool rehearsal = true;
   Time created{};
 };

@@ -90,6 +90,20 @@ Bytes EncodeCrlPoints(const std::vector<std::string>& urls) {
   });
 }
 
+// RFC 5280 section 4.2.2.1: where the issuer's OCSP service is.
+Bytes EncodeOcspUrls(const std::vector<std::string>& urls) {
+  return Extension(oid::kAuthorityInfoAccess, false, [&](DerWriter& w) {
+    w.Sequence([&](DerWriter& list) {
+      for (const std::string& url : urls) {
+        list.Sequence([&](DerWriter& access) {
+          access.Oid(oid::kOcsp);
+          access.Text(der::Context(6, false), url);
+        });
+      }
+    });
+  });
+}
+
 Bytes EncodeUrl(std::string_view oid, std::string_view url) {
   return Extension(oid, false, [&](DerWriter& w) { w.Text(der::kIa5String, url); });
 }
@@ -164,6 +178,10 @@ Extensions EncodeExtensions(const Profile& profile, const Marks& marks,
     Append(e.after_san, EncodeOids(oid::kExtendedKeyUsage, profile.extended_key_usages, false));
   }
   if (!contents.crl_urls.empty()) Append(e.after_san, EncodeCrlPoints(contents.crl_urls));
+  if (!contents.ocsp_urls.empty()) Append(e.after_san, EncodeOcspUrls(contents.ocsp_urls));
+  if (profile.no_check) {
+    Append(e.after_san, Extension(oid::kOcspNoCheck, false, [](DerWriter& w) { w.Null(); }));
+  }
   if (!contents.mud_url.empty()) Append(e.after_san, EncodeUrl(oid::kMudUrl, contents.mud_url));
   if (!contents.masa_url.empty()) Append(e.after_san, EncodeUrl(oid::kMasaUrl, contents.masa_url));
   return e;

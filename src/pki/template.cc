@@ -91,7 +91,8 @@ Result<IssuerTemplate> IssuerTemplate::Make(const Issuer& issuer, const Profile&
                           .hardware = HardwareModule{fixed.hardware_type, Bytes{0}},
                           .masa_url = fixed.masa_url,
                           .mud_url = fixed.mud_url,
-                          .crl_urls = fixed.crl_urls};
+                          .crl_urls = fixed.crl_urls.empty() ? issuer.urls().crl : fixed.crl_urls,
+                          .ocsp_urls = issuer.urls().ocsp};
   BM_CHECK(BuildTbs(profile, marks, issuer.identity(), Stamp{}, contents));
   if (fixed.subject.Find("serialNumber")) {
     return Refused("pki.template-profile", "the product's part of the subject has a serialNumber");

@@ -16,7 +16,72 @@ bool Outlives(const Lifetime& child, const Lifetime& parent, milliseconds parent
   return child.never || child.duration + parent_window > parent.duration;
 }
 
-void CheckLevels(const Pki& pki, Findings& out) {
+// CheckRevocation looks at what a level tells of what it signed, and at who takes over.
+void CheckRevocation(const Pki& pki, const Level& l, Findings& out) {
+  auto at = [&](std::string_view what) {
+    return fmt::format("pki \"{}\": level {}: {}", pki.id, l.level, what);
+  };
+  for (const auto* url : {&l.crl_url, &l.ocsp_url}) {
+    if (*url && !(*url)->starts_with("http://")) {
+      out.Error("plan.crl-url", at("a URL of revocation is not plain http://"),
+                "both protect themselves: http://pki.example/crl/{}.crl", l.line);
+    }
+    if (l.level < 2 || !*url || (*url)->find("{}") != std::string::npos) continue;
+    out.Warn("plan.crl-url", at("several authorities may tell at the same URL"),
+             "put {} into it, which becomes each authority's id", l.line);
+  }
+  if ((l.crl_reserve > 0 || l.crl_url) && !l.crl_lifetime) {
+    out.Error("plan.crl-lifetime", at("lists are spoken of, and none is signed"),
+              "say how long each holds: crl-lifetime = \"P7D\"", l.line);
+  }
+  const Lifetime& below = static_cast<size_t>(l.level) < pki.levels.size()
+                              ? pki.levels[static_cast<size_t>(l.level)].lifetime
+                              : pki.end_entity.lifetime;
+  if (l.successors > 0 && l.issuing_window &&
+      Outlives(below, l.lifetime, *l.issuing_window * (l.successors + 1))) {
+    out.Warn("plan.successors-lifetime",
+             at(fmt::format("the last of {} successors ends before what it signs", l.successors)),
+             "give the level a longer lifetime, or sign fewer ahead", l.line);
+  }
+}
+
+// CheckCustody looks at what a kind of store can make, and at who has to verify it.
+void CheckCustody(const Plan& plan, const Pki& pki, const Level& l, Findings& out) {
+  auto at = [&](std::string_view what) {
+    return fmt::format("pki \"{}\": level {}: {}", pki.id, l.level, what);
+  };
+  const bool ed25519 = l.algorithm == vocab::Algorithm::kEd25519;
+  if (l.custody == Custody::kTpm && ed25519) {
+    out.Error("plan.custody-algorithm", at("a TPM makes no ed25519 keys"),
+              "ecdsa-p256 is what every TPM makes", l.line);
+  }
+  if (l.custody == Custody::kThreshold && !ed25519) {
+    out.Error("plan.custody-algorithm",
+              at(fmt::format("no threshold key signs {}", ToText(l.algorithm))),
+              "algorithm = \"ed25519\": FROST (RFC 9591) makes its signatures", l.line);
+  }
+  if ((l.custody == Custody::kSplit || l.custody == Custody::kThreshold) && !l.offline) {
+    out.Error("plan.custody-online",
+              at(fmt::format("a {} key signs when people meet, and the level is online",
+                             ToText(l.custody))),
+              "say offline = true, or keep the key in a module: custody = \"pkcs11\"", l.line);
+  }
+  if (l.custody != Custody::kThreshold || DeviceVerifierCan(vocab::Algorithm::kEd25519)) return;
+  for (const Anchor& a : plan.anchors) {
+    if (a.pki != pki.id) continue;
+    out.Error("plan.custody-verifier",
+              at(fmt::format("the device verifies with anchor \"{}\", and its verifier cannot do "
+                             "ed25519",
+                             a.id)),
+              "custody = \"split\" keeps an ECDSA key in shares", l.line);
+  }
+}
+
+void CheckLevels(const Plan& plan, const Pki& pki, Findings& out) {
+  for (const Level& l : pki.levels) {
+    CheckRevocation(pki, l, out);
+    CheckCustody(plan, pki, l, out);
+  }
   for (size_t i = 0; i < pki.levels.size(); ++i) {
     const Level& l = pki.levels[i];
     if (l.level == static_cast<int>(i) + 1) continue;
@@ -86,7 +151,7 @@ void CheckPkis(const Plan& plan, Findings& out) {
               "add one: a root and the key that signs disclosures", line);
   }
   for (const Pki& pki : plan.pkis) {
-    CheckLevels(pki, out);
+    CheckLevels(plan, pki, out);
     if (pki.purpose != Purpose::kAnchor && pki.levels.empty()) {
       out.Error("plan.pki-levels", fmt::format("pki \"{}\" has no levels", pki.id),
                 "add [[pki.level]]; only an anchor's key may be its own PKI", pki.line);

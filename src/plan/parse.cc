@@ -277,8 +277,8 @@ Pki ReadPki(const Node& n, Context& c) {
     if (l.Any("custody") != nullptr) out.custody = l.Word<Custody>("custody", Need::kRequired);
     out.crl_lifetime = l.Duration("crl-lifetime");
     out.crl_reserve = static_cast<uint32_t>(l.Integer("crl-reserve", Need::kOptional, 0, 1000, 0));
-    out.crl_url = l.Url("crl-url", false);
-    out.ocsp_url = l.Url("ocsp-url", false);
+    out.crl_url = l.Url("crl-url", false, true);
+    out.ocsp_url = l.Url("ocsp-url", false, true);
     l.Finish();
     p.levels.push_back(out);
   }

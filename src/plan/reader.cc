@@ -269,10 +269,12 @@ std::string Reader::Reference(std::string_view key, Need need, std::vector<std::
   return id;
 }
 
-std::optional<std::string> Reader::Url(std::string_view key, bool https_only) {
+std::optional<std::string> Reader::Url(std::string_view key, bool https_only, bool with_id) {
   std::string s = Text(key, Need::kOptional, kMaxUrl);
   if (s.empty()) return std::nullopt;
-  if (!IsUrl(s, https_only)) {
+  std::string filled = s;
+  if (size_t at = filled.find("{}"); with_id && at != s.npos) filled.replace(at, 2, "id");
+  if (!IsUrl(filled, https_only)) {
     Bad("plan.url-bad", key, fmt::format("\"{}\" is not a URL it takes", Shown(s)),
         https_only ? "https://host/path" : "http(s)://host/path");
     return std::nullopt;

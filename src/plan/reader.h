@@ -74,7 +74,8 @@ class Reader {
   // "nor1".
   std::string Reference(std::string_view key, Need need, std::vector<std::string> kinds,
                         std::string_view verb);
-  std::optional<std::string> Url(std::string_view key, bool https_only);
+  // With `with_id`, one "{}" stands for something's id.
+  std::optional<std::string> Url(std::string_view key, bool https_only, bool with_id = false);
   std::optional<std::chrono::milliseconds> Duration(std::string_view key);
   Lifetime LifetimeOf(std::string_view key);
   std::string Date(std::string_view key, Need need);

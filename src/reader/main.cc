@@ -9,6 +9,7 @@
 
 #include "attest/command.h"
 #include "disclose/reader_commands.h"
+#include "pki/chain_command.h"
 #include "seed/derive_command.h"
 
 namespace {
@@ -105,6 +106,34 @@ int main(int argc, char** argv) {
       auto text = birthmark::attest::RunVerify(attest);
       if (!text) return std::unexpected(std::move(text).error());
       return CommandResult{0, std::move(*text), ""};
+    };
+  });
+
+  birthmark::pki::ChainArgs chain;
+  CLI::App* chains = app.add_subcommand("chain", "Paths of certificates");
+  chains->require_subcommand(1);
+  c = chains->add_subcommand("verify", "Judge a certificate as a relying party would; no network");
+  c->add_option("CERT", chain.certificate, "the certificate, PEM or DER")->required();
+  c->add_option("--anchor", chain.anchors, "who is trusted: files, F,F")->required();
+  c->add_option("--untrusted", chain.untrusted, "certificates that may stand between: F,F");
+  c->add_option("--crl", chain.crls,
+                "CRLs: with any, every certificate's status must be known: F,F");
+  c->add_option("--ocsp", chain.ocsp,
+                "OCSP responses (DER): with any, the end must have an answer: F,F");
+  c->add_option("--time", chain.at, "judge as of this time instead of now");
+  c->add_option("--purpose", chain.purpose,
+                "any, device, client, server, code-signing, update-signing, disclosure, authority");
+  c->add_option("--policy", chain.policies, "policies that are accepted: OID,OID");
+  c->add_option("--host", chain.host, "DNS name or address that it must speak for");
+  c->add_option("--depth", chain.depth, "certificates between the end and the anchor, at most");
+  c->add_flag("--partial", chain.partial, "an anchor may itself be issued by somebody");
+  c->add_flag("--json", chain.json, "as JSON");
+  c->footer("Example: birthmark-reader chain verify unit.pem --anchor root.pem --crl site.crl");
+  c->callback([&] {
+    run = [&]() -> Result<CommandResult> {
+      auto verdict = birthmark::pki::RunChainVerify(chain);
+      if (!verdict) return std::unexpected(std::move(verdict).error());
+      return CommandResult{verdict->holds ? 0 : 1, std::move(verdict->text), ""};
     };
   });
 

@@ -199,6 +199,19 @@ Result<crypto::P256Point> DeriveP256Point(const SecretBytes& seed) {
   return point;
 }
 
+Result<std::vector<crypto::P256Point>> DeriveP256Points(std::span<const SecretBytes> seeds) {
+  std::vector<SecretBytes> scalars;
+  scalars.reserve(seeds.size());
+  for (const SecretBytes& seed : seeds) {
+    BM_CHECK(CheckSeed(seed));
+    scalars.push_back(ScalarOf(KeyPairSeed(seed), kOrder256));
+  }
+  std::vector<crypto::P256Point> out(seeds.size());
+  if (!crypto::P256BasePoints(scalars, out))
+    return std::unexpected(crypto::OpenSslError("seed.derive", "public keys"));
+  return out;
+}
+
 Result<KeyId> IdOf(const crypto::PublicKey& key) {
   static const HmacSha512 salt(kIdSalt);
   // The profile's public key is the curve's own form: for ECDSA x || y without the octet 04.

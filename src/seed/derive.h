@@ -6,6 +6,8 @@
 
 #include <array>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -38,6 +40,10 @@ Result<Derived> Derive(const SecretBytes& seed, crypto::Algorithm a);
 // certificates by the hundred thousand. The scalar is wiped before it returns.
 // Errors: as Derive.
 Result<crypto::P256Point> DeriveP256Point(const SecretBytes& seed);
+
+// DeriveP256Points is DeriveP256Point for many seeds, which share what it costs to write points as
+// octets. Errors: as Derive; one seed at fault refuses all.
+Result<std::vector<crypto::P256Point>> DeriveP256Points(std::span<const SecretBytes> seeds);
 
 // IdOf is the profile's id of a public key. Errors: seed.algorithm.
 Result<KeyId> IdOf(const crypto::PublicKey& key);

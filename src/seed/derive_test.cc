@@ -136,6 +136,26 @@ TEST(Derive, TheFastPathGivesTheSamePoint) {
   }
 }
 
+TEST(Derive, ManyPointsTogetherAreTheSamePoints) {
+  for (size_t many : {0, 1, 2, 65}) {
+    std::vector<SecretBytes> seeds;
+    for (size_t i = 0; i < many; ++i) {
+      Bytes seed(32 + i % 33, 9);
+      seed[1] = static_cast<uint8_t>(i);
+      seeds.push_back(Secret(seed));
+    }
+    auto together = DeriveP256Points(seeds);
+    ASSERT_TRUE(together.has_value()) << together.error().ToString();
+    ASSERT_EQ(together->size(), many);
+    for (size_t i = 0; i < many; ++i)
+      EXPECT_EQ(ToHex((*together)[i]), ToHex(*DeriveP256Point(seeds[i])));
+  }
+  std::vector<SecretBytes> bad;
+  bad.push_back(Secret(Bytes(32, 1)));
+  bad.push_back(Secret(Bytes(32, 0)));
+  EXPECT_EQ(DeriveP256Points(bad).error().code, "seed.zero");
+}
+
 TEST(Derive, RefusesWhatIsNoSeed) {
   auto code = [](size_t n, uint8_t fill, Algorithm a) {
     auto d = Derive(Secret(Bytes(n, fill)), a);

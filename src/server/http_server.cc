@@ -46,6 +46,7 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using Parser = http::request_parser<http::vector_body<uint8_t>>;
 
 constexpr size_t kReadOctets = 8 * 1024;
+constexpr size_t kWriteOctets = size_t{256} * 1024;  // of a shared body at once
 constexpr size_t kDrainOctets = 256 * 1024;
 constexpr auto kCloseTimeout = std::chrono::seconds(2);
 
@@ -303,7 +304,8 @@ class Session {
     asked.method = std::string(head.method_string()).substr(0, 32);
     asked.http_minor = head.version() == 10 ? 0 : 1;
     if (head.version() != 10 && head.version() != 11) return 400;
-    auto target = ReadTarget({head.target().data(), head.target().size()});
+    const std::string_view text(head.target().data(), head.target().size());
+    auto target = ReadTarget(text, HiddenSlashes(shared_->routes, text));
     if (!target) return 400;
     asked.target = std::move(*target);
     // RFC 9112 section 3.2: one Host with HTTP/1.1; and what is said twice has no meaning.
@@ -364,7 +366,7 @@ class Session {
                     .status = response.status,
                     .took = std::chrono::duration_cast<std::chrono::microseconds>(took),
                     .octets_in = asked.octets,
-                    .octets_out = response.body.size(),
+                    .octets_out = response.body.size() + response.shared.size(),
                     .note = response.note});
     }
     if (response.secret) Wipe(response.body.data(), response.body.size());
@@ -372,6 +374,14 @@ class Session {
     co_await net::async_write(stream_, net::buffer(out),
                               net::redirect_error(net::use_awaitable, ec));
     if (response.secret) Wipe(out.data(), out.size());
+    if (asked.method == "HEAD" || response.status == 204) co_return;
+    // However long it is, nobody waits longer than the timeout for the next piece of it.
+    for (ByteView rest = response.shared; !ec && !rest.empty();
+         rest = rest.subspan(std::min(kWriteOctets, rest.size()))) {
+      Lowest().expires_after(shared_->options.write_timeout);
+      const auto piece = net::buffer(rest.data(), std::min(kWriteOctets, rest.size()));
+      co_await net::async_write(stream_, piece, net::redirect_error(net::use_awaitable, ec));
+    }
   }
 
   net::awaitable<void> Refuse(Asked& asked, int status, const std::string& note) {

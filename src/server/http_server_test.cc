@@ -32,6 +32,12 @@ class Probe : public enroll::Handler {
     enroll::HttpResponse response;
     response.content_type = "text/plain";
     response.body = ToBytes(r.method + " " + r.path + " [" + std::string(AsText(r.body)) + "]");
+    if (r.path == "/t/shared") {
+      // Longer than is written at once.
+      static const auto long_body = std::make_shared<const Bytes>(600'000, uint8_t{'s'});
+      response.shared = *long_body;
+      response.keep = long_body;
+    }
     if (r.path == "/t/throws") throw std::runtime_error("a fault of ours");
     if (r.path == "/t/later") {
       std::lock_guard lock(mutex_);
@@ -97,6 +103,18 @@ class HttpServerTest : public testing::Test {
   std::vector<HttpEvent> log_;
   std::unique_ptr<HttpServer> server_;
 };
+
+TEST_F(HttpServerTest, ASharedBodyComesWhole) {
+  Start();
+  Socket c(server_->port());
+  c.Send("GET /t/shared HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answer = c.ReadToEnd();
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 600000\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n" + std::string(600'000, 's')));
+  Socket head(server_->port());
+  head.Send("HEAD /t/shared HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(head.ReadToEnd(), EndsWith("\r\n\r\n"));
+}
 
 TEST_F(HttpServerTest, ServesOneRequestAfterAnother) {
   Start();

@@ -79,7 +79,12 @@ std::string_view DateText(std::chrono::sys_seconds now) {
 
 }  // namespace
 
-std::optional<Target> ReadTarget(std::string_view target) {
+bool HiddenSlashes(const std::vector<Route>& routes, std::string_view target) {
+  const Route* route = FindRoute(routes, target);
+  return route != nullptr && route->hidden_slashes;
+}
+
+std::optional<Target> ReadTarget(std::string_view target, bool hidden_slashes) {
   if (!target.starts_with('/')) return std::nullopt;
   Target t;
   const size_t question = target.find('?');
@@ -97,7 +102,7 @@ std::optional<Target> ReadTarget(std::string_view target) {
       c = static_cast<char>(high * 16 + low);
       i += 2;
       // A slash that was hidden is no separator, and there is no name with one.
-      if (c == '/') return std::nullopt;
+      if (c == '/' && !hidden_slashes) return std::nullopt;
     }
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') return std::nullopt;
     t.path.push_back(c);
@@ -136,14 +141,17 @@ Bytes WriteAnswer(const enroll::HttpResponse& r, bool head_only, bool keep_alive
   for (const auto& [name, value] : r.headers) AppendField(out, name, value);
   if (r.secret) AppendField(out, "Cache-Control", "no-store");
   // RFC 9110 section 8.6: none with 204.
-  if (r.status != 204) AppendField(out, "Content-Length", std::to_string(r.body.size()));
+  if (r.status != 204)
+    AppendField(out, "Content-Length",
+                std::to_string(r.shared.empty() ? r.body.size() : r.shared.size()));
   if (!keep_alive) {
     AppendField(out, "Connection", "close");
   } else if (http_minor == 0) {
     AppendField(out, "Connection", "keep-alive");
   }
   Append(out, "\r\n");
-  if (!head_only && r.status != 204) out.insert(out.end(), r.body.begin(), r.body.end());
+  if (!head_only && r.status != 204 && r.shared.empty())
+    out.insert(out.end(), r.body.begin(), r.body.end());
   return out;
 }
 

@@ -75,5 +75,17 @@ TEST(Answer, ASecretIsNotKeptByCaches) {
               HasSubstr("Cache-Control: no-store\r\n"));
 }
 
+TEST(Target, ASlashInAWordIsForThoseWhoTakeIt) {
+  EXPECT_FALSE(ReadTarget("/ocsp/ca/MEI%2Fa"));
+  auto t = ReadTarget("/ocsp/ca/MEI%2Fa%2B%3D", true);
+  ASSERT_TRUE(t);
+  EXPECT_EQ(t->path, "/ocsp/ca/MEI/a+=");
+  EXPECT_FALSE(ReadTarget("/ocsp/%2F../x", true));
+  const std::vector<Route> routes{{"/ocsp", nullptr, 10, true}, {"/est", nullptr}};
+  EXPECT_TRUE(HiddenSlashes(routes, "/ocsp/a"));
+  EXPECT_FALSE(HiddenSlashes(routes, "/est/a"));
+  EXPECT_FALSE(HiddenSlashes(routes, "/ocspx"));
+}
+
 }  // namespace
 }  // namespace birthmark::server

@@ -2,11 +2,44 @@
 #include "server/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 
 namespace birthmark::server {
 namespace {
+
+using FindAbove = std::function<std::vector<crypto::Certificate>(ByteView)>;
+
+void FreeFind(void*, void* find, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<FindAbove*>(find);
+}
+
+// FindIndex is where a context keeps, and in the end frees, what finds issuers for it.
+int FindIndex() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, FreeFind);
+  return index;
+}
+
+// VerifyClient is OpenSSL's own check with more certificates to build a path from.
+int VerifyClient(X509_STORE_CTX* ctx, void* find) {
+  const ASN1_OCTET_STRING* aki = X509_get0_authority_key_id(X509_STORE_CTX_get0_cert(ctx));
+  if (aki == nullptr) return X509_verify_cert(ctx);
+  const auto found = (*static_cast<FindAbove*>(find))(
+      {ASN1_STRING_get0_data(aki), static_cast<size_t>(ASN1_STRING_length(aki))});
+  STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(ctx);
+  std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> all(
+      sent == nullptr ? sk_X509_new_null() : sk_X509_dup(sent),
+      [](STACK_OF(X509) * s) { sk_X509_free(s); });
+  if (all == nullptr) return 0;
+  for (const crypto::Certificate& c : found) {
+    if (sk_X509_push(all.get(), c.x509()) == 0) return 0;
+  }
+  X509_STORE_CTX_set0_untrusted(ctx, all.get());
+  const int good = X509_verify_cert(ctx);
+  X509_STORE_CTX_set0_untrusted(ctx, sent);
+  return good;
+}
 
 constexpr char kCiphers12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr std::string_view kSessionContext = "birthmark";
@@ -56,6 +89,11 @@ Status Fill(SSL_CTX* ctx, const TlsOptions& o) {
   }
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_verify_depth(ctx, 8);
+  if (o.find_above) {
+    auto find = std::make_unique<FindAbove>(o.find_above);
+    if (SSL_CTX_set_ex_data(ctx, FindIndex(), find.get()) != 1) return fail("how to find issuers");
+    SSL_CTX_set_cert_verify_callback(ctx, VerifyClient, find.release());
+  }
   return {};
 }
 

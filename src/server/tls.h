@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,6 +25,9 @@ struct TlsOptions {
   std::vector<crypto::Certificate> anchors;
   // Authorities of ours below them, which a client need not send; believed as they stand here.
   std::vector<crypto::Certificate> intermediates;
+  // More of them, found by the key identifier that a client's certificate names (its
+  // authorityKeyIdentifier): what is above it, without the anchor. Any thread; may be empty.
+  std::function<std::vector<crypto::Certificate>(ByteView key_id)> find_above;
 };
 
 // MakeTls prepares a server's context. Errors: server.tls.

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "server/http_server.h"
@@ -97,6 +98,28 @@ TEST_F(TlsTest, ACertificateComesAloneAsWell) {
   station.above.clear();
   TlsClient c(server_->port(), {.credential = &station});
   EXPECT_THAT(Get(c), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(TlsTest, AuthoritiesAreFoundWhenTheyAreNeeded) {
+  TlsOptions tls = Tls(own_);
+  tls.intermediates.clear();
+  std::atomic<int> asked{0};
+  tls.find_above = [&](ByteView key_id) -> std::vector<crypto::Certificate> {
+    ++asked;
+    if (!std::ranges::equal(key_id, *desk_.issuer().ski())) return {};
+    return {desk_.issuer()};
+  };
+  ASSERT_TRUE(server_->SetTls(tls));
+  auto station = desk_.Station("st-1");
+  station.above.clear();
+  for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsClient c(server_->port(), {.credential = &station, .version = version});
+    EXPECT_THAT(Get(c), StartsWith("HTTP/1.1 200 "));
+  }
+  EXPECT_EQ(asked, 2);
+  auto foreign = desk_.Foreign("st-1");
+  TlsClient stranger(server_->port(), {.credential = &foreign});
+  EXPECT_EQ(Get(stranger), "");
 }
 
 TEST_F(TlsTest, ForeignAndExpiredCertificatesEndTheHandshake) {

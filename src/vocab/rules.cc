@@ -99,14 +99,18 @@ std::span<const Field> FieldsOf(ValueType t) {
       {"unlocked", FieldType::kInteger, "", "units written and never locked"},
   };
   static constexpr Field kStorage[] = {
-      {"class", FieldType::kWord, "software token hsm cloud-hsm tpm threshold third-party unknown",
-       "kind of place"},
+      {"class", FieldType::kWord,
+       "software module token hsm cloud-hsm tpm threshold third-party unknown", "kind of place"},
       {"description", FieldType::kText, "", "the draft's open description"},
       {"certification", FieldType::kText, "", "of the module, as its maker states it"},
       {"online", FieldType::kBoolean, "", "reachable without a person carrying requests"},
       {"split", FieldType::kBoolean, "", "split among several people"},
       {"copies", FieldType::kInteger, "", "copies kept"},
       {"days-used", FieldType::kInteger, "", "days in the period on which it signed"},
+      {"uses", FieldType::kText, "", "times it signed in the period, as a bucket"},
+      {"wait-max", FieldType::kDuration, "",
+       "longest time from a request to its signature, or to the answer where that is all that is "
+       "known"},
       {"dual-control", FieldType::kBoolean, "",
        "more than one person is needed (5.3.1 keeps the number)"},
   };

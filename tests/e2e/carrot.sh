@@ -198,9 +198,72 @@ bm show mix.disclosure --json >shown.json
 grep -q "entropy that nobody else has" shown.json || die "the disclosure does not tell of the entropy"
 ! grep -q "can compute it" shown.json || die "the disclosure calls it recomputable"
 
+say "a site that never touches the factory: it hands over certificates and no seed"
+factory fac network-transferred
+bm plan new --like ecu -o site.toml >/dev/null
+sed -i 's/^transfer = .*/transfer = "network-transferred"/' site.toml
+bm init site --plan site.toml --root-cert fac/public/root.pem >/dev/null
+expect 0 bm request sign fac site/requests/identity-2.1.request --on-behalf -o site.pem
+expect 0 bm request import site site.pem
+expect 1 bm seed package site -o derived.evidence
+has seeds.package-none
+pskc site.xml "$K" "$S1" "$S2" "$(chip 21):$(openssl rand -hex 16)"
+expect 1 bm seed import site site.xml --shared-key plant=plant.key --place oulu --json
+SITE=$(batch)
+expect 0 bm seed issue site --batch "$SITE" --place oulu "$(chip 1)"
+expect 0 bm seed package site -o first.evidence
+has "1 certificates of 1 batches"
+expect 0 bm seed issue site --batch "$SITE" --place oulu
+expect 0 bm seed package site -o derived.evidence
+expect 0 bm ledger verify derived.evidence
+for secret in "${S1#*:}" "${S2#*:}"; do
+  grep -qaF "$secret" derived.evidence && die "a seed is in the package"
+  SECRET=$secret perl -0777 -ne 'exit(index($_, pack("H*", $ENV{SECRET})) >= 0 ? 1 : 0)' derived.evidence ||
+    die "a seed's octets are in the package"
+done
+expect 2 bm seed import fac --package first.evidence
+has "log-key"
+expect 1 bm seed import fac --package first.evidence --log-key ser/public/log.vkey
+head -c $(($(stat -c %s first.evidence) - 1)) first.evidence >cut.evidence
+expect 1 bm seed import fac --package cut.evidence --log-key site/public/log.vkey
+perl -0777 -pe 's/BC7-00000001/BC7-00000009/' first.evidence >changed.evidence
+expect 1 bm seed import fac --package changed.evidence --log-key site/public/log.vkey
+equal "$(bm cert list fac --json | jq length)" 0 "certificates before a package was taken"
+expect 0 bm seed import fac --package first.evidence --log-key site/public/log.vkey --dry-run --json
+equal "$(bm cert list fac --json | jq length)" 0 "certificates after a dry run"
+expect 0 bm seed import fac --package first.evidence --log-key site/public/log.vkey --json
+equal "$(jq -c '[.batches, .certificates, .known, .refused]' <<<"$OUT")" '[1,1,0,0]' "the first package"
+expect 0 bm seed import fac --package derived.evidence --log-key site/public/log.vkey --json
+equal "$(jq -c '[.batches, .certificates, .known, .refused]' <<<"$OUT")" '[0,1,1,0]' "the package with more in it"
+expect 0 bm seed import fac --package derived.evidence --log-key site/public/log.vkey --json
+equal "$(jq -c '[.batches, .certificates, .known, .refused]' <<<"$OUT")" '[0,0,2,0]' "the same again"
+expect 0 bm seed show fac --batch "$SITE" --json
+equal "$(jq -r '[.custody[].what] | join(" ")' <<<"$OUT")" "received opened used destroyed" "the batch's hands, as the site told them"
+equal "$(jq -r '[.custody[].place] | unique | join(" ")' <<<"$OUT")" oulu "where"
+equal "$(jq -r '.not_taken | length' <<<"$OUT")" 1 "what the site did not take"
+expect 0 bm seed show fac --batch "$SITE"
+has "no seed and no private key of it was ever here"
+[ -z "$(ls fac/seeds 2>/dev/null)" ] || die "the factory keeps seeds"
+expect 1 bm seed import fac site.xml --shared-key plant=plant.key
+has seeds.known
+expect 1 bm seed import ser --package derived.evidence --log-key site/public/log.vkey
+has seeds.package-authority
+# Another site, whose authority nobody here signed, tells of the same chips.
+expect 0 bm seed package ser -o stranger.evidence
+expect 1 bm seed import fac --package stranger.evidence --log-key ser/public/log.vkey
+has "no authority that a site was given signed it"
+equal "$(bm cert list fac --json | jq length)" 2 "certificates after a stranger's package"
+fuse fac "$S1" "$S2"
+expect 0 bm line run fac --units 2
+has "BC7-00000002 GOOD"
+bm cert export fac --product corvid-bc7 -o facwww >/dev/null
+leads facwww/onboarding/corvid-bc7/BC7-00000001 fac/public/root.pem BC7-00000001
+expect 0 bm ledger verify fac
+expect 0 bm disclose fac -o fac.disclosure
+
 say "kills while it issues lose and double nothing"
 factory kill mechanically-transferred
-expect 0 bm seed import kill --rehearsal 15000 --json
+expect 0 bm seed import kill --rehearsal 9000 --json
 KILL=$(batch)
 for ((i = 0; i < 4; i++)); do
   "$BIN/birthmark" seed issue kill --batch "$KILL" >/dev/null 2>&1 &
@@ -211,12 +274,12 @@ for ((i = 0; i < 4; i++)); do
 done
 bm seed issue kill --batch "$KILL" >issue.out 2>&1 || grep -q seeds.ended issue.out || die "$(cat issue.out)"
 bm cert list kill --limit 100000 --json >certs.json
-equal "$(jq 'length' certs.json)" 15000 "certificates"
-equal "$(jq '[.[].unit] | unique | length' certs.json)" 15000 "units"
-equal "$(bm seed list kill --json | jq -r '.[0].used')" 15000 "seeds used"
+equal "$(jq 'length' certs.json)" 9000 "certificates"
+equal "$(jq '[.[].unit] | unique | length' certs.json)" 9000 "units"
+equal "$(bm seed list kill --json | jq -r '.[0].used')" 9000 "seeds used"
 [ -z "$(ls kill/seeds)" ] || die "the wrap is still there"
 expect 0 bm ledger verify kill
 expect 0 bm line run kill --units 1
 expect 0 bm reconcile kill --json
-equal "$(jq -c '[.counts.pool, .counts.installed, (.odd | length)]' <<<"$OUT")" '[14999,1,0]' "the account"
-echo "carrot: 15000 certificates, three deliveries, every chip accounted for"
+equal "$(jq -c '[.counts.pool, .counts.installed, (.odd | length)]' <<<"$OUT")" '[8999,1,0]' "the account"
+echo "carrot: 9000 certificates, three deliveries, every chip accounted for"

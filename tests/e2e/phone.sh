@@ -100,6 +100,30 @@ has "whoever holds the master key can compute it"
 expect 0 bm reconcile ph
 has "closes to zero"
 
+say "secrets drawn at random are forgotten once they are delivered"
+bm plan new --like phone -o drawn.toml >/dev/null
+sed -i 's/^derived = true/derived = false/' drawn.toml
+bm init drawn --plan drawn.toml >/dev/null
+bm line run drawn --units 2 >line.out || die "line run: $(cat line.out)"
+equal "$(ls drawn/secrets/symmetric | wc -l)" 2 "sealed copies before the delivery"
+expect 0 bm unit export drawn --secrets --to op.pem --forget --dry-run -o drawn.p7
+equal "$(ls drawn/secrets/symmetric | wc -l)" 2 "sealed copies after a dry run"
+expect 0 bm unit export drawn --secrets --to op.pem --forget -o drawn.p7
+has "2 kept copies destroyed"
+openssl cms -decrypt -inform DER -in drawn.p7 -inkey op.key -recip op.pem -out drawn.csv
+equal "$(tail -n +2 drawn.csv | wc -l)" 2 "lines of the operator's file"
+equal "$(ls drawn/secrets/symmetric | wc -l)" 0 "sealed copies after the delivery"
+expect 1 bm unit export drawn --secrets --to op.pem -o again.p7
+has "forgotten after delivery"
+[ ! -e again.p7 ] && [ ! -e again.p7.part ] || die "a file without secrets was left"
+bm line run drawn --units 1 >line.out || die "line run: $(cat line.out)"
+expect 0 bm unit export drawn --secrets --to op.pem -o later.p7
+has "2 are not in it"
+openssl cms -decrypt -inform DER -in later.p7 -inkey op.key -recip op.pem -out later.csv
+equal "$(tail -n +2 later.csv | cut -d, -f1)" P1-000003 "who is in the later file"
+bm ledger bundle drawn -o drawn.evidence >/dev/null
+grep -aqF 'overwritten and unlinked after delivery' drawn.evidence || die "that they were forgotten is not recorded"
+
 say "killed while units are on the line"
 for i in 1 2 3; do
   next=$(printf 'P1-%06d' $((3 + i)))

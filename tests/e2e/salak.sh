@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Salak on emulated parts: a TPM over the serial console and over EST, a PKCS#11 token over the
-# console. tpm2-tools and openssl, which know nothing of us, look at what came out; what must be
+# Salak on emulated parts: a TPM over EST (as the example has it), over CMP and over the serial
+# console, a PKCS#11 token over the console. tpm2-tools and openssl, which know nothing of us, look at what came out; what must be
 # refused is refused.
 SELF=$(readlink -f "$0")
 . "$(dirname "$SELF")/lib.sh"
@@ -11,20 +11,22 @@ for tool in swtpm swtpm_setup tpm2_print tpm2_checkquote softhsm2-util; do
 done
 element() { "$BIN/birthmark-element" "$@"; }
 
-# plan NAME [SED…]: the gateway's plan with something changed
+# plan NAME [SED…]: the gateway's plan, over EST, with something changed
 plan() {
   bm plan new --like gateway -o "$1.toml" >/dev/null
   [ $# -eq 1 ] || sed -i "${@:2}" "$1.toml"
 }
+# serial NAME [SED…]: the same with request and certificate over the serial console
+serial() { plan "$1" -e 's/^transfer = "network-transferred"/transfer = "mechanically-transferred"/' "${@:2}"; }
 above() { # WS: the certificates between device and root
   bm ca show "$1" "$(bm ca list "$1" --json | jq -r '[.[] | select(.ca | startswith("identity-2"))][0].ca')" --json | jq -r .certificate >above.pem
 }
-# powered WS SERIAL: runs the unit's TPM by itself, for tpm2-tools
+# powered FOLDER: runs a TPM by itself, for tpm2-tools and openssl
 powered() {
-  swtpm socket --tpm2 --tpmstate "dir=$1/devices/$2/tpm" --server "type=unixio,path=$WORK/sock" --ctrl "type=unixio,path=$WORK/sock.ctrl" \
+  swtpm socket --tpm2 --tpmstate "dir=$1" --server "type=unixio,path=$WORK/sock" --ctrl "type=unixio,path=$WORK/sock.ctrl" \
     --flags not-need-init,startup-clear >/dev/null 2>&1 &
   TPM=$!
-  export TSS2_LOG=all+none TPM2TOOLS_TCTI="swtpm:path=$WORK/sock"
+  export TSS2_LOG=all+none TPM2TOOLS_TCTI="swtpm:path=$WORK/sock" TPM2OPENSSL_TCTI="swtpm:path=$WORK/sock"
   for _ in $(seq 200); do
     tpm2_getcap properties-fixed >/dev/null 2>&1 && return
     sleep 0.05
@@ -47,7 +49,7 @@ serve() { # WS: starts the server, waits until it is ready
     kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
     sleep 0.05
   done
-  EST=$(jq -r '[.endpoints[] | select(.what == "EST")][0].url' ready.json) CA=$1/public/operations-root.pem
+  EST=$(jq -r '[.endpoints[] | select(.what == "EST")][0].url' ready.json) CMP=$(jq -r '[.endpoints[] | select(.what == "CMP")][0].url' ready.json) CA=$1/public/operations-root.pem
 }
 stop() {
   kill -TERM "$SERVER"
@@ -56,7 +58,7 @@ stop() {
 }
 
 say "a TPM over the serial console"
-plan tpm
+serial tpm
 bm init tpm --plan tpm.toml >/dev/null
 began=$(date +%s%N)
 bm line run tpm --units 1 >line.out || die "line run: $(cat line.out)"
@@ -71,6 +73,8 @@ unit=corvid-g2/GW-00001
 bm cert show tpm "$unit" --pem >device.pem
 above tpm
 expect 0 openssl verify -x509_strict -CAfile tpm/public/root.pem -untrusted above.pem device.pem
+openssl x509 -in device.pem -noout -ext certificatePolicies >policies.txt
+grep -q '2.23.133.11.1.1' policies.txt && grep -q '2.23.133.11.1.2' policies.txt || die "the certificate does not say what was proved: $(cat policies.txt)"
 expect 0 bm key show tpm --unit GW-00001 --revision 02
 has "salak"
 has "generated on device"
@@ -79,7 +83,7 @@ has "avocado"
 has "fixedTPM true"
 
 say "tpm2-tools on the same TPM"
-powered tpm GW-00001
+powered tpm/devices/GW-00001/tpm
 openssl x509 -in device.pem -outform DER -out device.der
 tpm2_nvread -Q -C o -o nv.der 0x01800200 2>/dev/null
 cmp nv.der device.der || die "the NV index does not hold the certificate of the ledger"
@@ -112,7 +116,7 @@ cmp secret opened || die "the credential did not open"
 unplug
 
 say "a PKCS#11 token over the serial console"
-plan token -e 's/^kind = "tpm"$/kind = "secure-element"/' -e 's/^attestation = .*/attestation = "optional"/' -e '/^vendor-roots/d'
+serial token -e 's/^kind = "tpm"$/kind = "secure-element"/' -e 's/^attestation = .*/attestation = "optional"/' -e '/^vendor-roots/d'
 bm init token --plan token.toml >/dev/null
 bm line run token --units 1 >line.out || die "line run: $(cat line.out)"
 equal "$(grep -c GOOD line.out)" 1 "units with a token: $(cat line.out)"
@@ -125,7 +129,7 @@ pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --read-object --type cert -
 openssl x509 -in device.pem -outform DER | cmp - token.der || die "the token does not hold the certificate of the ledger"
 
 say "firmware TPM: the same facts under the draft's other name"
-plan ftpm -e 's/^kind = "tpm"$/kind = "firmware-tpm"/' -e 's/^method = "salak"/method = "avocado"/'
+serial ftpm -e 's/^kind = "tpm"$/kind = "firmware-tpm"/' -e 's/^method = "salak"/method = "avocado"/'
 bm init ftpm --plan ftpm.toml >/dev/null
 bm line run ftpm --units 1 >line.out || die "line run: $(cat line.out)"
 equal "$(grep -c GOOD line.out)" 1 "units with a firmware TPM: $(cat line.out)"
@@ -133,9 +137,29 @@ expect 0 bm key show ftpm --unit GW-00001 --revision 02
 has "avocado"
 has "fixedTPM true"
 
-say "a TPM over EST"
-plan est -e 's/^transfer = "mechanically-transferred"/transfer = "network-transferred"/'
+say "the example: the line waits for a device that enrols over EST by itself"
+plan est
 bm init est --plan est.toml >/dev/null
+expect 0 bm line run est --units 1
+has "GW-00001 WAIT"
+equal "$(bm unit list est --json | jq -r '.[0].state')" started "a unit that waits"
+serve est
+bm token new est --unit GW-00001 -o line.token 2>/dev/null
+BIRTHMARK_ELEMENT=$BIN/birthmark-element "$(dirname "$SELF")/../../examples/gateway/enrol.sh" \
+  swtpm:est/devices/GW-00001/tpm "$EST" "$CA" line.token GW-00001 >enrol.out || die "enrol.sh: $(cat enrol.out)"
+stop
+expect 0 bm line run est --units 1
+has "GW-00001 GOOD"
+expect 0 bm unit show est GW-00001
+has "enrolled over a network"
+equal "$(bm cert list est --json | jq -r '.[0].state')" confirmed-locked "the identity at the end of the line"
+bm cert show est "$unit" --pem >line.pem
+above est
+expect 0 openssl verify -x509_strict -CAfile est/public/root.pem -untrusted above.pem line.pem
+expect 0 bm key show est --unit GW-00001
+has "fixedTPM true"
+
+say "a TPM over EST, step by step"
 serve est
 # part NAME MAKER: a TPM with its key, what a server must know of it, and a token for its unit
 part() {
@@ -161,47 +185,85 @@ enrol() {
   curl -s -o "$1.p7" -w '%{http_code}' --cacert "$CA" -K "$1.curl" -H 'Content-Type: application/pkcs10' --data-binary "@$1.b64" "$EST/simpleenroll" || true
 }
 curl -sf --cacert "$CA" "$EST/cacerts" | openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs 2>/dev/null >above.pem
-part GW-00001 est/parts-maker
-nonce GW-00001
-request GW-00001 --nonce GW-00001.nonce
-openssl req -inform DER -in GW-00001.csr -noout -verify >req.txt 2>&1 || die "openssl req: $(cat req.txt)"
-equal "$(enrol GW-00001)" 200 "a TPM's request: $(cat GW-00001.p7)"
-openssl base64 -d -in GW-00001.p7 -A | openssl pkcs7 -inform DER -print_certs 2>/dev/null | openssl x509 -out GW-00001.pem
-expect 0 openssl verify -CAfile est/public/root.pem -untrusted above.pem GW-00001.pem
-openssl x509 -in GW-00001.pem -noout -pubkey | cmp - GW-00001.pub || die "the certificate is for another key"
-openssl x509 -in GW-00001.pem -outform DER -out GW-00001.der
-element swtpm:GW-00001.tpm store idevid --certificate GW-00001.der
-element swtpm:GW-00001.tpm read idevid -o back.der
-cmp back.der GW-00001.der || die "the TPM does not keep its certificate"
-
-say "refused over EST: a stale nonce, another maker, no evidence"
 part GW-00002 est/parts-maker
-cp GW-00001.nonce stale.nonce
-request GW-00002 --nonce stale.nonce
-equal "$(enrol GW-00002)" 403 "a stale nonce"
-request GW-00002
-equal "$(enrol GW-00002)" 403 "a request without evidence"
 nonce GW-00002
 request GW-00002 --nonce GW-00002.nonce
-equal "$(enrol GW-00002)" 200 "the same TPM with a fresh nonce: $(cat GW-00002.p7)"
-part GW-00003 stranger
+openssl req -inform DER -in GW-00002.csr -noout -verify >req.txt 2>&1 || die "openssl req: $(cat req.txt)"
+equal "$(enrol GW-00002)" 200 "a TPM's request: $(cat GW-00002.p7)"
+openssl base64 -d -in GW-00002.p7 -A | openssl pkcs7 -inform DER -print_certs 2>/dev/null | openssl x509 -out GW-00002.pem
+expect 0 openssl verify -CAfile est/public/root.pem -untrusted above.pem GW-00002.pem
+openssl x509 -in GW-00002.pem -noout -pubkey | cmp - GW-00002.pub || die "the certificate is for another key"
+openssl x509 -in GW-00002.pem -outform DER -out GW-00002.der
+element swtpm:GW-00002.tpm store idevid --certificate GW-00002.der
+element swtpm:GW-00002.tpm read idevid -o back.der
+cmp back.der GW-00002.der || die "the TPM does not keep its certificate"
+
+say "refused over EST: a stale nonce, another maker, no evidence"
+part GW-00003 est/parts-maker
+cp GW-00002.nonce stale.nonce
+request GW-00003 --nonce stale.nonce
+equal "$(enrol GW-00003)" 403 "a stale nonce"
+request GW-00003
+equal "$(enrol GW-00003)" 403 "a request without evidence"
 nonce GW-00003
 request GW-00003 --nonce GW-00003.nonce
-equal "$(enrol GW-00003)" 403 "a maker that nobody pinned"
+equal "$(enrol GW-00003)" 200 "the same TPM with a fresh nonce: $(cat GW-00003.p7)"
+part GW-00004 stranger
+nonce GW-00004
+request GW-00004 --nonce GW-00004.nonce
+equal "$(enrol GW-00004)" 403 "a maker that nobody pinned"
+
+modules=$(openssl version -m)
+modules=${modules#*\"}
+if [ -e "${modules%\"*}/tpm2.so" ]; then
+  say "a TPM over CMP: openssl signs with the TPM's key, the evidence stands in the CRMF template"
+  # cmp NAME NONCE: the exit status of openssl cmp
+  cmp_tpm() {
+    local status=0
+    cut -d: -f1 "$1.token" | tr -d '\n' >"$1.ref"
+    cut -d: -f2 "$1.token" | tr -d '\n' >"$1.secret"
+    element "swtpm:$1.tpm" attest idevid --nonce "$2" -o "$1.bundle"
+    printf '[evidence]\n1.2.840.113549.1.9.16.2.59 = DER:%s\n' "$(od -An -v -tx1 "$1.bundle" | tr -d ' \n')" >"$1.cnf"
+    powered "$1.tpm"
+    openssl cmp -config "$1.cnf" -provider tpm2 -provider default -server "$CMP" -ignore_keyusage -cmd ir -ref "$(cat "$1.ref")" \
+      -secret "file:$1.secret" -newkey handle:0x81000200 -subject "/O=Corvid Networks/serialNumber=$1" -reqexts evidence \
+      -certout "$1.cmp.pem" >cmp.log 2>&1 || status=$?
+    unplug
+    return "$status"
+  }
+  part GW-00005 est/parts-maker
+  # The desk behind all protocols is one: the nonce that EST gave for a token is that token's over CMP too.
+  nonce GW-00005
+  cmp_tpm GW-00005 GW-00005.nonce || die "openssl cmp with evidence: $(cat cmp.log)"
+  openssl x509 -in GW-00005.cmp.pem -noout -pubkey | cmp - GW-00005.pub || die "the certificate over CMP is for another key"
+  expect 0 openssl verify -CAfile est/public/root.pem -untrusted above.pem GW-00005.cmp.pem
+  openssl x509 -in GW-00005.cmp.pem -noout -ext certificatePolicies | grep -q '2.23.133.11.1.2' || die "the certificate does not say what was proved"
+  part GW-00006 est/parts-maker
+  head -c 32 /dev/urandom >made-up.nonce
+  ! cmp_tpm GW-00006 made-up.nonce || die "evidence that nothing binds to a TPM was taken over CMP"
+  ! cmp_tpm GW-00006 GW-00005.nonce || die "another's nonce was taken over CMP"
+else
+  say "CMP with a TPM's key did not run: openssl has no tpm2 provider here"
+fi
 stop
+if [ -e GW-00005.cmp.pem ]; then
+  grep -q 'attest.not-bound' serve.log || die "the log does not say that nothing binds the key: $(cat serve.log)"
+  expect 0 bm key show est --unit GW-00005
+  has "fresh true"
+fi
 grep -q 'attest.nonce' serve.log && grep -q 'attest.unknown-root' serve.log || die "the log does not say why: $(cat serve.log)"
-plan forbid -e 's/^transfer = "mechanically-transferred"/transfer = "network-transferred"/' -e 's/^attestation = .*/attestation = "forbidden"/' -e '/^vendor-roots/d'
+plan forbid -e 's/^attestation = .*/attestation = "forbidden"/' -e '/^vendor-roots/d'
 bm init forbid --plan forbid.toml >/dev/null
 serve forbid
-bm token new forbid --unit GW-00001 -o GW-00001.token 2>/dev/null
-printf 'user = "%s"\n' "$(cat GW-00001.token)" >GW-00001.curl
-equal "$(enrol GW-00001)" 403 "evidence where it is forbidden"
-request GW-00001
-equal "$(enrol GW-00001)" 200 "the same without evidence"
+bm token new forbid --unit GW-00002 -o GW-00002.token 2>/dev/null
+printf 'user = "%s"\n' "$(cat GW-00002.token)" >GW-00002.curl
+equal "$(enrol GW-00002)" 403 "evidence where it is forbidden"
+request GW-00002
+equal "$(enrol GW-00002)" 200 "the same without evidence"
 stop
 
 say "refused over the console: a maker that nobody pinned"
-plan unknown -e "s|^vendor-roots = .*|vendor-roots = [\"$PWD/stranger/root.pem\"]|"
+serial unknown -e "s|^vendor-roots = .*|vendor-roots = [\"$PWD/stranger/root.pem\"]|"
 bm init unknown --plan unknown.toml >/dev/null
 bm line run unknown --units 1 >line.out 2>&1 || true
 grep -q SCRAP line.out && grep -q 'pinned roots' line.out || die "an unknown maker was taken: $(cat line.out)"

@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "crypto/cert.h"
 #include "crypto/der.h"
-#include "element/pkcs11/session.h"
+#include "hardware/pkcs11/session.h"
 
 namespace birthmark::element::pkcs11 {
 namespace {
+
+using hardware::CheckRv;
+using hardware::Session;
 
 struct NamedAttribute {
   CK_ATTRIBUTE_TYPE type;
@@ -91,21 +95,21 @@ class TokenElement : public Element {
                            {CKA_LABEL, label.data(), label.size()}};
     CK_MECHANISM how{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
     CK_OBJECT_HANDLE public_key = 0, private_key = 0;
-    BM_CHECK(Check(s_->f().C_GenerateKeyPair(s_->handle(), &how, pub, std::size(pub), priv,
-                                             std::size(priv), &public_key, &private_key),
-                   "C_GenerateKeyPair"));
+    BM_CHECK(CheckRv(s_->f().C_GenerateKeyPair(s_->handle(), &how, pub, std::size(pub), priv,
+                                               std::size(priv), &public_key, &private_key),
+                     "C_GenerateKeyPair"));
     return SpkiOf(public_key);
   }
 
   Result<Bytes> Sign(std::string_view slot, const Digest& digest) override {
     BM_TRY(CK_OBJECT_HANDLE key, KeyOf(slot));
     CK_MECHANISM how{CKM_ECDSA, nullptr, 0};
-    BM_CHECK(Check(s_->f().C_SignInit(s_->handle(), &how, key), "C_SignInit"));
+    BM_CHECK(CheckRv(s_->f().C_SignInit(s_->handle(), &how, key), "C_SignInit"));
     Bytes out(128);
     CK_ULONG n = out.size();
-    BM_CHECK(Check(s_->f().C_Sign(s_->handle(), const_cast<CK_BYTE*>(digest.data()), digest.size(),
-                                  out.data(), &n),
-                   "C_Sign"));
+    BM_CHECK(CheckRv(s_->f().C_Sign(s_->handle(), const_cast<CK_BYTE*>(digest.data()),
+                                    digest.size(), out.data(), &n),
+                     "C_Sign"));
     if (n != 64) return Environment("element.failed", "the token's signature is not of P-256");
     out.resize(n);
     return out;
@@ -133,8 +137,8 @@ class TokenElement : public Element {
                           {CKA_LABEL, label.data(), label.size()},
                           {CKA_VALUE, value.data(), value.size()}};
     CK_OBJECT_HANDLE object = 0;
-    return Check(s_->f().C_CreateObject(s_->handle(), all, std::size(all), &object),
-                 "C_CreateObject");
+    return CheckRv(s_->f().C_CreateObject(s_->handle(), all, std::size(all), &object),
+                   "C_CreateObject");
   }
 
   Result<Bytes> ReadCertificate(std::string_view slot) override {
@@ -193,10 +197,45 @@ class TokenElement : public Element {
   std::unique_ptr<Session> s_;
 };
 
+// ReadPin reads what pin-source names.
+Result<SecretBytes> ReadPin(const hardware::Pkcs11Uri& uri) {
+  if (!uri.pin_source) {
+    return Usage("element.pin", "the URI does not say where the PIN comes from",
+                 "add ?pin-source=file:/path (a PIN in the URI itself would show in lists of "
+                 "processes)");
+  }
+  BM_TRY(std::string path, hardware::PinPath(*uri.pin_source));
+  BM_TRY(Bytes pin, ReadFile(path, 256));
+  while (!pin.empty() && (pin.back() == '\n' || pin.back() == '\r')) pin.pop_back();
+  return SecretBytes::Take(std::move(pin));
+}
+
+// LogIn never lets a device's start lock its own token.
+Status LogIn(Session& s, const hardware::Pkcs11Uri& uri) {
+  BM_TRY(SecretBytes pin, ReadPin(uri));
+  BM_TRY(hardware::LoginOutcome out, s.Login(pin, hardware::Caution::kAtLast));
+  if (out.result == hardware::LoginResult::kIn) return {};
+  if (out.result == hardware::LoginResult::kWrongPin) {
+    return Refused("element.pin", "the token does not take this PIN",
+                   "check the file; it is not tried again");
+  }
+  return Refused("element.pin",
+                 out.before == hardware::PinState::kLocked
+                     ? "the token's PIN is locked"
+                     : "one more wrong PIN would lock the token: not tried",
+                 "a person who knows the PIN logs in once: pkcs11-tool --login --list-objects");
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Element>> Open(const std::string& uri) {
-  BM_TRY(std::unique_ptr<Session> s, Session::Open(uri));
+Result<std::unique_ptr<Element>> Open(const std::string& text) {
+  auto uri = hardware::ParsePkcs11Uri(text);
+  if (!uri) {
+    return Usage(uri.error().code == "pkcs11.uri-pin" ? "element.pin" : "element.uri",
+                 uri.error().message, uri.error().fix);
+  }
+  BM_TRY(std::unique_ptr<Session> s, Session::Open(*uri));
+  BM_CHECK(LogIn(*s, *uri));
   return std::make_unique<TokenElement>(std::move(s));
 }
 

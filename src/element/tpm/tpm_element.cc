@@ -7,11 +7,16 @@
 #include <algorithm>
 #include <cstring>
 
-#include "element/tpm/context.h"
 #include "element/tpm/templates.h"
+#include "hardware/tpm/context.h"
 
 namespace birthmark::element::tpm {
 namespace {
+
+using hardware::CheckTss;
+using hardware::Context;
+using hardware::EsysPtr;
+using hardware::Object;
 
 constexpr TPMT_SIG_SCHEME kKeysOwnScheme{.scheme = TPM2_ALG_NULL, .details = {}};
 
@@ -19,7 +24,7 @@ template <class T, class Marshal>
 Result<Bytes> Octets(Marshal marshal, const T* value, const char* what) {
   Bytes out(sizeof *value);
   size_t size = 0;
-  BM_CHECK(Check(marshal(value, out.data(), out.size(), &size), what));
+  BM_CHECK(CheckTss(marshal(value, out.data(), out.size(), &size), what));
   out.resize(size);
   return out;
 }
@@ -79,9 +84,9 @@ class TpmElement : public Element {
     if (there) {
       BM_TRY(Object old, Object::Open(*c_, kFirstKey + n));
       ESYS_TR gone = ESYS_TR_NONE;
-      BM_CHECK(Check(Esys_EvictControl(c_->esys(), ESYS_TR_RH_OWNER, old.tr(), ESYS_TR_PASSWORD,
-                                       ESYS_TR_NONE, ESYS_TR_NONE, kFirstKey + n, &gone),
-                     "TPM2_EvictControl"));
+      BM_CHECK(CheckTss(Esys_EvictControl(c_->esys(), ESYS_TR_RH_OWNER, old.tr(), ESYS_TR_PASSWORD,
+                                          ESYS_TR_NONE, ESYS_TR_NONE, kFirstKey + n, &gone),
+                        "TPM2_EvictControl"));
     }
     Bytes record;
     BM_TRY(EsysPtr<TPM2B_PUBLIC> area, MakeUnderRoot(false, kFirstKey + n, &record));
@@ -97,9 +102,9 @@ class TpmElement : public Element {
     const TPMT_TK_HASHCHECK not_by_tpm{
         .tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL, .digest = {}};
     TPMT_SIGNATURE* raw = nullptr;
-    BM_CHECK(Check(Esys_Sign(c_->esys(), key.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &d,
-                             &kKeysOwnScheme, &not_by_tpm, &raw),
-                   "TPM2_Sign"));
+    BM_CHECK(CheckTss(Esys_Sign(c_->esys(), key.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                &d, &kKeysOwnScheme, &not_by_tpm, &raw),
+                      "TPM2_Sign"));
     EsysPtr<TPMT_SIGNATURE> s(raw);
     const TPMS_SIGNATURE_ECC& ecc = s->signature.ecdsa;
     if (s->sigAlg != TPM2_ALG_ECDSA || ecc.signatureR.size > 32 || ecc.signatureS.size > 32)
@@ -155,9 +160,10 @@ class TpmElement : public Element {
     BM_TRY(out.public_area, PublicOctets(*area));
     TPM2B_ATTEST* attest = nullptr;
     TPMT_SIGNATURE* signature = nullptr;
-    BM_CHECK(Check(Esys_Certify(c_->esys(), key.tr(), ak.tr(), ESYS_TR_PASSWORD, ESYS_TR_PASSWORD,
-                                ESYS_TR_NONE, &extra, &kKeysOwnScheme, &attest, &signature),
-                   "TPM2_Certify"));
+    BM_CHECK(
+        CheckTss(Esys_Certify(c_->esys(), key.tr(), ak.tr(), ESYS_TR_PASSWORD, ESYS_TR_PASSWORD,
+                              ESYS_TR_NONE, &extra, &kKeysOwnScheme, &attest, &signature),
+                 "TPM2_Certify"));
     BM_CHECK(TakeAttest(attest, signature, &out.certify, &out.certify_signature));
     BM_TRY(unsigned n, SlotIndex(slot));
     BM_TRY(bool recorded, c_->Has(kFirstCreation + n));
@@ -169,13 +175,14 @@ class TpmElement : public Element {
     size_t at = 0;
     const uint8_t* p = record.data();
     BM_CHECK(
-        Check(Tss2_MU_TPM2B_CREATION_DATA_Unmarshal(p, record.size(), &at, &data), "creation"));
-    BM_CHECK(Check(Tss2_MU_TPM2B_DIGEST_Unmarshal(p, record.size(), &at, &hash), "creation"));
-    BM_CHECK(Check(Tss2_MU_TPMT_TK_CREATION_Unmarshal(p, record.size(), &at, &ticket), "creation"));
-    BM_CHECK(Check(Esys_CertifyCreation(c_->esys(), ak.tr(), key.tr(), ESYS_TR_PASSWORD,
-                                        ESYS_TR_NONE, ESYS_TR_NONE, &extra, &hash, &kKeysOwnScheme,
-                                        &ticket, &attest, &signature),
-                   "TPM2_CertifyCreation"));
+        CheckTss(Tss2_MU_TPM2B_CREATION_DATA_Unmarshal(p, record.size(), &at, &data), "creation"));
+    BM_CHECK(CheckTss(Tss2_MU_TPM2B_DIGEST_Unmarshal(p, record.size(), &at, &hash), "creation"));
+    BM_CHECK(
+        CheckTss(Tss2_MU_TPMT_TK_CREATION_Unmarshal(p, record.size(), &at, &ticket), "creation"));
+    BM_CHECK(CheckTss(Esys_CertifyCreation(c_->esys(), ak.tr(), key.tr(), ESYS_TR_PASSWORD,
+                                           ESYS_TR_NONE, ESYS_TR_NONE, &extra, &hash,
+                                           &kKeysOwnScheme, &ticket, &attest, &signature),
+                      "TPM2_CertifyCreation"));
     BM_CHECK(TakeAttest(attest, signature, &out.creation, &out.creation_signature));
     BM_TRY(out.creation_data,
            Octets(Tss2_MU_TPMS_CREATION_DATA_Marshal, &data.creationData, "creation data"));
@@ -200,9 +207,10 @@ class TpmElement : public Element {
     BM_TRY(Object ak, AttestationKey());
     BM_TRY(Object session, EndorsementSession());
     TPM2B_DIGEST* raw = nullptr;
-    BM_CHECK(Check(Esys_ActivateCredential(c_->esys(), ak.tr(), ek.tr(), ESYS_TR_PASSWORD,
-                                           session.tr(), ESYS_TR_NONE, &credential, &wrapped, &raw),
-                   "TPM2_ActivateCredential"));
+    BM_CHECK(
+        CheckTss(Esys_ActivateCredential(c_->esys(), ak.tr(), ek.tr(), ESYS_TR_PASSWORD,
+                                         session.tr(), ESYS_TR_NONE, &credential, &wrapped, &raw),
+                 "TPM2_ActivateCredential"));
     EsysPtr<TPM2B_DIGEST> opened(raw);
     Bytes out(opened->buffer, opened->buffer + opened->size);
     Wipe(opened->buffer, opened->size);
@@ -241,9 +249,9 @@ class TpmElement : public Element {
 
   Result<EsysPtr<TPM2B_PUBLIC>> ReadPublic(const Object& o) {
     TPM2B_PUBLIC* raw = nullptr;
-    BM_CHECK(Check(Esys_ReadPublic(c_->esys(), o.tr(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                   &raw, nullptr, nullptr),
-                   "TPM2_ReadPublic"));
+    BM_CHECK(CheckTss(Esys_ReadPublic(c_->esys(), o.tr(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                      &raw, nullptr, nullptr),
+                      "TPM2_ReadPublic"));
     return EsysPtr<TPM2B_PUBLIC>(raw);
   }
 
@@ -262,18 +270,18 @@ class TpmElement : public Element {
     TPM2B_DATA outside{};
     TPML_PCR_SELECTION pcrs{};
     ESYS_TR tr = ESYS_TR_NONE;
-    BM_CHECK(Check(Esys_CreatePrimary(c_->esys(), hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                      ESYS_TR_NONE, &sensitive, &t, &outside, &pcrs, &tr, nullptr,
-                                      nullptr, nullptr, nullptr),
-                   "TPM2_CreatePrimary"));
+    BM_CHECK(CheckTss(Esys_CreatePrimary(c_->esys(), hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                         ESYS_TR_NONE, &sensitive, &t, &outside, &pcrs, &tr,
+                                         nullptr, nullptr, nullptr, nullptr),
+                      "TPM2_CreatePrimary"));
     return Object(c_.get(), tr, true);
   }
 
   Status Persist(const Object& o, TPM2_HANDLE handle) {
     ESYS_TR tr = ESYS_TR_NONE;
-    BM_CHECK(Check(Esys_EvictControl(c_->esys(), ESYS_TR_RH_OWNER, o.tr(), ESYS_TR_PASSWORD,
-                                     ESYS_TR_NONE, ESYS_TR_NONE, handle, &tr),
-                   "TPM2_EvictControl"));
+    BM_CHECK(CheckTss(Esys_EvictControl(c_->esys(), ESYS_TR_RH_OWNER, o.tr(), ESYS_TR_PASSWORD,
+                                        ESYS_TR_NONE, ESYS_TR_NONE, handle, &tr),
+                      "TPM2_EvictControl"));
     Object known(c_.get(), tr, false);
     return {};
   }
@@ -300,32 +308,32 @@ class TpmElement : public Element {
     TPM2B_CREATION_DATA* raw_data = nullptr;
     TPM2B_DIGEST* raw_hash = nullptr;
     TPMT_TK_CREATION* raw_ticket = nullptr;
-    BM_CHECK(Check(Esys_Create(c_->esys(), root.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                               &sensitive, &t, &outside, &pcrs, &raw_private, &raw_public,
-                               &raw_data, &raw_hash, &raw_ticket),
-                   "TPM2_Create"));
+    BM_CHECK(CheckTss(Esys_Create(c_->esys(), root.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                  ESYS_TR_NONE, &sensitive, &t, &outside, &pcrs, &raw_private,
+                                  &raw_public, &raw_data, &raw_hash, &raw_ticket),
+                      "TPM2_Create"));
     EsysPtr<TPM2B_PRIVATE> wrapped(raw_private);
     EsysPtr<TPM2B_PUBLIC> area(raw_public);
     EsysPtr<TPM2B_CREATION_DATA> data(raw_data);
     EsysPtr<TPM2B_DIGEST> hash(raw_hash);
     EsysPtr<TPMT_TK_CREATION> ticket(raw_ticket);
     ESYS_TR tr = ESYS_TR_NONE;
-    BM_CHECK(Check(Esys_Load(c_->esys(), root.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                             wrapped.get(), area.get(), &tr),
-                   "TPM2_Load"));
+    BM_CHECK(CheckTss(Esys_Load(c_->esys(), root.tr(), ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                wrapped.get(), area.get(), &tr),
+                      "TPM2_Load"));
     Object loaded(c_.get(), tr, true);
     BM_CHECK(Persist(loaded, handle));
     if (record == nullptr) return area;
     record->resize(sizeof *data + sizeof *hash + sizeof *ticket);
     size_t at = 0;
-    BM_CHECK(
-        Check(Tss2_MU_TPM2B_CREATION_DATA_Marshal(data.get(), record->data(), record->size(), &at),
-              "creation data"));
-    BM_CHECK(Check(Tss2_MU_TPM2B_DIGEST_Marshal(hash.get(), record->data(), record->size(), &at),
-                   "creation hash"));
-    BM_CHECK(
-        Check(Tss2_MU_TPMT_TK_CREATION_Marshal(ticket.get(), record->data(), record->size(), &at),
-              "creation ticket"));
+    BM_CHECK(CheckTss(
+        Tss2_MU_TPM2B_CREATION_DATA_Marshal(data.get(), record->data(), record->size(), &at),
+        "creation data"));
+    BM_CHECK(CheckTss(Tss2_MU_TPM2B_DIGEST_Marshal(hash.get(), record->data(), record->size(), &at),
+                      "creation hash"));
+    BM_CHECK(CheckTss(
+        Tss2_MU_TPMT_TK_CREATION_Marshal(ticket.get(), record->data(), record->size(), &at),
+        "creation ticket"));
     record->resize(at);
     return area;
   }
@@ -366,15 +374,15 @@ class TpmElement : public Element {
   Result<Object> EndorsementSession() {
     const TPMT_SYM_DEF none{.algorithm = TPM2_ALG_NULL, .keyBits = {}, .mode = {}};
     ESYS_TR tr = ESYS_TR_NONE;
-    BM_CHECK(Check(
+    BM_CHECK(CheckTss(
         Esys_StartAuthSession(c_->esys(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                               ESYS_TR_NONE, nullptr, TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &tr),
         "TPM2_StartAuthSession"));
     Object session(c_.get(), tr, true);
-    BM_CHECK(Check(Esys_PolicySecret(c_->esys(), ESYS_TR_RH_ENDORSEMENT, session.tr(),
-                                     ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, nullptr, nullptr,
-                                     nullptr, 0, nullptr, nullptr),
-                   "TPM2_PolicySecret"));
+    BM_CHECK(CheckTss(Esys_PolicySecret(c_->esys(), ESYS_TR_RH_ENDORSEMENT, session.tr(),
+                                        ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, nullptr,
+                                        nullptr, nullptr, 0, nullptr, nullptr),
+                      "TPM2_PolicySecret"));
     return session;
   }
 

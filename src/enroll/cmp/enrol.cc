@@ -38,6 +38,7 @@ void Exchange::OnRequest() {
   }
   if (!ask) {
     if (!IsOfRequest(ask.error())) return Fail(ask.error());
+    Note(ask.error());
     return Answer(AnswerTo(message_.type), CertRep(IdOf(message_.type), Rejection(ask.error())));
   }
   auto t = core_->transactions.Begin(key_, who_, sender_);

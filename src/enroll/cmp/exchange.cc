@@ -52,7 +52,8 @@ Exchange::Exchange(std::shared_ptr<Core> core, Bytes data, std::string product, 
   rng.Fill(nonce_);
 }
 
-void Exchange::Note(const Error& e) const {
+void Exchange::Note(const Error& e) {
+  note_ = e.code + ": " + e.message;
   if (FailBitOf(e) == FailBit::kSystemFailure) core_->Log(e, address_);
 }
 
@@ -242,6 +243,7 @@ void Exchange::Send(Bytes message) {
   // RFC 9811 section 3.4: nothing between us keeps it.
   r.headers.emplace_back("Cache-Control", "no-store");
   r.body = std::move(message);
+  r.note = note_;
   reply_(std::move(r));
 }
 

@@ -57,11 +57,12 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void Answer(Body type, ByteView content) { Answer(type, content, Extra()); }
   void Send(Bytes message);
   void Fail(const Error& e);  // an error message
-  void Note(const Error& e) const;
+  void Note(const Error& e);
 
   const std::shared_ptr<Core> core_;
   const Bytes data_;
   const std::string product_, address_;
+  std::string note_;  // for the log: why the request was refused
   const Reply reply_;
   Message message_;
   std::shared_ptr<RaSigner> ra_;

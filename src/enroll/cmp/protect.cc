@@ -215,8 +215,9 @@ Status VerifySignature(ByteView algorithm, const crypto::PublicKey& key, ByteVie
                               crypto::ToText(key.algorithm())));
   }
   const bool null = std::ranges::equal(id.parameters, std::array<uint8_t, 2>{0x05, 0x00});
-  // RFC 5758 section 3.2, RFC 8410 section 3: no parameters; RFC 4055 section 5: NULL.
-  if (!id.parameters.empty() && !(null && kind->key == SignatureKind::kRsa))
+  // RFC 5758 section 3.2, RFC 8410 section 3: no parameters; RFC 4055 section 5: NULL. OpenSSL with
+  // tpm2-openssl's provider writes NULL for ECDSA too, and neither hash nor curve depends on it.
+  if (!id.parameters.empty() && !(null && kind->key != SignatureKind::kEdwards))
     return BadAlg("a signature algorithm with parameters");
   const bool ok = kind->hash == OwnHash(key.algorithm())
                       ? key.Verify(text, signature)

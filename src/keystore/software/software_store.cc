@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keystore/software/software_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,30 +11,12 @@
 
 #include "base/files.h"
 #include "crypto/software_signer.h"
+#include "keystore/overwrite.h"
 
 namespace birthmark::keystore {
 namespace {
 
 constexpr std::string_view kSealedName = "store.sealed", kSuffix = ".key";
-
-// Overwrite replaces a file's octets in place, durably.
-Status Overwrite(const fs::path& path) {
-  int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return std::unexpected(FromErrno("file.write", path.string(), errno));
-  struct stat st{};
-  int err = fstat(fd, &st) == 0 ? 0 : errno;
-  const Bytes zeros(4096);
-  for (off_t at = 0; err == 0 && at < st.st_size;) {
-    ssize_t n =
-        pwrite(fd, zeros.data(), std::min(zeros.size(), static_cast<size_t>(st.st_size - at)), at);
-    if (n < 0 && errno != EINTR) err = errno;
-    if (n > 0) at += n;
-  }
-  if (err == 0 && fsync(fd) != 0) err = errno;
-  close(fd);
-  if (err != 0) return std::unexpected(FromErrno("file.write", path.string(), err));
-  return {};
-}
 
 }  // namespace
 
@@ -163,7 +143,7 @@ Status SoftwareKeyStore::Destroy(std::string_view key_id) {
   if (!fs::exists(fs::symlink_status(path))) {
     return Refused("keystore.missing", fmt::format("there is no key \"{}\" in {}", key_id, uri()));
   }
-  BM_CHECK(Overwrite(path));
+  BM_CHECK(OverwriteFile(path));
   if (unlink(path.c_str()) != 0)
     return std::unexpected(FromErrno("file.write", path.string(), errno));
   return SyncDir(folder_);
@@ -206,7 +186,7 @@ Status SoftwareKeyStore::DropSecret(std::string_view name) {
   BM_CHECK(CheckKeyId(name));
   fs::path path = SecretFile(folder_, name);
   if (!fs::exists(fs::symlink_status(path))) return {};
-  BM_CHECK(Overwrite(path));
+  BM_CHECK(OverwriteFile(path));
   if (unlink(path.c_str()) != 0)
     return std::unexpected(FromErrno("file.write", path.string(), errno));
   return SyncDir(folder_);

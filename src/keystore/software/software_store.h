@@ -52,6 +52,9 @@ class SoftwareKeyStore : public KeyStore {
   Result<SecretBytes> GetSecret(std::string_view name) const;
   Status DropSecret(std::string_view name);
 
+ protected:
+  SoftwareKeyStore(SoftwareKeyStore&&) = default;
+
  private:
   explicit SoftwareKeyStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
   std::filesystem::path FileOf(std::string_view key_id) const;

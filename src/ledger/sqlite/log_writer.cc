@@ -122,7 +122,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Create(const fs::path& dir, const 
   return OpenFile(dir, file, clock, std::move(lock));
 }
 
-Result<std::unique_ptr<LogWriter>> LogWriter::Open(const fs::path& dir, const Clock& clock) {
+Result<std::unique_ptr<LogWriter>> LogWriter::Open(const fs::path& dir, const Clock& clock,
+                                                   Fence fence) {
   std::error_code ec;
   if (!fs::exists(dir / kLogFile, ec)) {
     return Environment("ledger.missing",
@@ -130,6 +131,12 @@ Result<std::unique_ptr<LogWriter>> LogWriter::Open(const fs::path& dir, const Cl
                        "name the workspace's folder, or make one with `birthmark init`");
   }
   BM_TRY(FileLock lock, FileLock::Take(dir / kLockFile, "ledger.locked"));
+  if (fence == Fence::kKeepOut && fs::exists(dir / kFenceFile, ec)) {
+    return Refused("ledger.fenced",
+                   fmt::format("{}: was restored from a backup and is fenced", dir.string()),
+                   "compare it with checkpoints kept elsewhere: birthmark backup restore --unfence "
+                   "WS CHECKPOINT");
+  }
   return OpenFile(dir, dir / kLogFile, clock, std::move(lock));
 }
 

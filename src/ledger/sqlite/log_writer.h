@@ -17,6 +17,10 @@
 
 namespace birthmark::ledger {
 
+// kFenceFile stands in the folder of a log that was restored from a backup.
+inline constexpr std::string_view kFenceFile = "fence";
+enum class Fence { kKeepOut, kLift };
+
 // Submission is a number of events that enter the log together or not at all.
 using Submission = std::vector<NewEvent>;
 
@@ -54,9 +58,11 @@ class LogWriter {
   // Errors: ledger.exists, ledger.locked, file.write, ledger.full.
   static Result<std::unique_ptr<LogWriter>> Create(const fs::path& dir, const Event& genesis,
                                                    const Clock& clock);
-  // Open takes the lock of an existing log.
-  // Errors: ledger.missing, ledger.locked, ledger.format, ledger.corrupt.
-  static Result<std::unique_ptr<LogWriter>> Open(const fs::path& dir, const Clock& clock);
+  // Open takes the lock of an existing log. A restored copy is fenced until somebody has compared
+  // it with what the world saw: only what lifts the fence opens it before.
+  // Errors: ledger.missing, ledger.locked, ledger.format, ledger.corrupt, ledger.fenced.
+  static Result<std::unique_ptr<LogWriter>> Open(const fs::path& dir, const Clock& clock,
+                                                 Fence fence = Fence::kKeepOut);
   // The destructor puts the recent keys into a run and the write-ahead log back, as far as it can.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;

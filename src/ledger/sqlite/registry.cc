@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "crypto/digest.h"
+#include "ledger/sqlite/registry_revocations.h"
 
 namespace birthmark::ledger {
 namespace {
@@ -30,7 +31,13 @@ CREATE INDEX pool_of ON pool(station, product, state, seq, pos);
 CREATE INDEX pool_batch ON pool(id, state);
 CREATE TABLE ca(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, pki TEXT NOT NULL, name TEXT NOT NULL,
   issuer TEXT NOT NULL, level INTEGER NOT NULL, offline INTEGER NOT NULL, max_count INTEGER,
-  issues_until INTEGER, issued INTEGER NOT NULL) STRICT;
+  issues_until INTEGER, issued INTEGER NOT NULL, state TEXT NOT NULL, state_at INTEGER NOT NULL,
+  state_seq INTEGER NOT NULL, reason INTEGER NOT NULL, serial BLOB NOT NULL, key_id BLOB NOT NULL)
+  STRICT;
+CREATE INDEX ca_id ON ca(id, seq);
+CREATE INDEX ca_of ON ca(pki, level);
+CREATE INDEX ca_issuer ON ca(issuer, serial);
+CREATE INDEX ca_key ON ca(key_id);
 CREATE TABLE key(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, spki BLOB NOT NULL, store TEXT NOT NULL,
   purpose TEXT NOT NULL, algorithm TEXT NOT NULL, offline INTEGER NOT NULL,
   created_at INTEGER NOT NULL, destroyed_at INTEGER) STRICT;
@@ -52,13 +59,14 @@ CREATE TABLE IF NOT EXISTS credential_end(seq INTEGER PRIMARY KEY, pseudonym TEX
   ended_at INTEGER NOT NULL) STRICT;
 )";
 
-constexpr const char* kTables[] = {"identity",    "unit",           "ca",          "key",
-                                   "credential",  "plan",           "session",     "notable",
-                                   "foreign_log", "credential_end", "visit",       "pool",
-                                   "element",     "element_run",    "element_use", "reel",
-                                   "seed_batch",  "seed_run",       "secret",      "secret_group"};
+constexpr const char* kTables[] = {
+    "identity",   "unit",       "ca",       "key",         "credential",
+    "plan",       "session",    "notable",  "foreign_log", "credential_end",
+    "visit",      "pool",       "element",  "element_run", "element_use",
+    "reel",       "seed_batch", "seed_run", "secret",      "secret_group",
+    "revocation", "crl"};
 // kVersion grows with every change to the tables that existing events would have filled.
-constexpr int kVersion = 3;
+constexpr int kVersion = 4;
 
 constexpr const char* kIdentityColumns =
     "seq, serial, spki, unit, slot, ca, method, state, issued_at, state_at, station, via";
@@ -101,6 +109,27 @@ UnitRow ReadUnit(const Stmt& s) {
   r.visits = s.Uint(4);
   r.first_at = s.Int(5);
   r.last_at = s.Int(6);
+  return r;
+}
+CaRow ReadCa(const Stmt& s) {
+  CaRow r;
+  r.seq = s.Uint(0);
+  r.id = TextColumn(s, 1);
+  r.pki = TextColumn(s, 2);
+  r.name = TextColumn(s, 3);
+  r.issuer = TextColumn(s, 4);
+  r.level = static_cast<uint32_t>(s.Uint(5));
+  r.offline = s.Int(6) != 0;
+  if (!s.IsNull(7)) r.max_count = s.Uint(7);
+  r.issues_until = OptionalColumn(s, 8);
+  r.issued = s.Uint(9);
+  r.state = TextColumn(s, 10);
+  r.state_at = s.Int(11);
+  r.state_seq = s.Uint(12);
+  r.reason = static_cast<uint8_t>(s.Uint(13));
+  ByteView serial = s.Blob(14), key_id = s.Blob(15);
+  r.serial.assign(serial.begin(), serial.end());
+  r.key_id.assign(key_id.begin(), key_id.end());
   return r;
 }
 KeyRow ReadKey(const Stmt& s) {
@@ -238,6 +267,7 @@ Status Registry::CreateTables(const Db& db) {
   BM_CHECK(db.Exec(kElementsSchema));
   BM_CHECK(db.Exec(kSeedsSchema));
   BM_CHECK(db.Exec(kSecretsSchema));
+  BM_CHECK(db.Exec(kRevocationsSchema));
   BM_CHECK(AddTables(db));
   return db.Exec(fmt::format("PRAGMA user_version={}", kVersion).c_str());
 }
@@ -273,7 +303,8 @@ Result<Registry> Registry::Open(const Db& db, KeyFinder finder) {
        "chip=iif(?3='',chip,?3), first_at=min(first_at,?4), last_at=max(last_at,?5)"},
       {r.put_pool_, "INSERT OR REPLACE INTO pool VALUES(?,?,?,?,?,?,?,?,?)"},
       {r.end_pool_, "UPDATE pool SET state=?2, at=?3 WHERE unit=?1 AND state='left'"},
-      {r.put_ca_, "INSERT INTO ca VALUES(?,?,?,?,?,?,?,?,?,0)"},
+      {r.put_ca_,
+       "INSERT INTO ca VALUES(?,?,?,?,?,?,?,?,?,0,'active',0,0,0,ifnull(?,x''),ifnull(?,x''))"},
       {r.count_ca_,
        "UPDATE ca SET issued=issued+?2 WHERE seq=(SELECT max(seq) FROM ca WHERE id=?1)"},
       {r.put_key_, "INSERT INTO key VALUES(?,?,?,?,?,?,?,?,NULL)"},
@@ -305,6 +336,11 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     } else {
       issued_.emplace(r->ca, 1);
     }
+    if (r->state == "revoked" || r->state == "held") {  // adopted so
+      IdentityRow row = *r;
+      row.seq = seq;
+      BM_CHECK(ApplyRevocation(*db_, seq, row, {r->serial, r->state, r->state_at, 0}));
+    }
     return put_identity_.Bind(1, seq)
         .Bind(2, ByteView(r->serial))
         .Bind(3, ByteView(r->spki))
@@ -325,6 +361,7 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
     // What ends in the pool is no longer to be had there.
     if (!IsLive(s->state) && IsLive(row->state))
       BM_CHECK(end_pool_.Bind(1, row->unit).Bind(2, "ended").Bind(3, s->at).Run());
+    BM_CHECK(ApplyRevocation(*db_, seq, *row, *s));
     return set_identity_.Bind(1, row->seq).Bind(2, std::string_view(s->state)).Bind(3, s->at).Run();
   }
   if (auto* u = std::get_if<UnitChange>(&change)) {
@@ -366,8 +403,23 @@ Status Registry::ApplyOne(uint64_t seq, const Change& change) {
         .Bind(7, uint64_t{r->offline})
         .BindOptional(8, r->max_count)
         .BindOptional(9, r->issues_until)
+        .Bind(10, ByteView(r->serial))
+        .Bind(11, ByteView(r->key_id))
         .Run();
   }
+  if (auto* c = std::get_if<CaStateChange>(&change)) {
+    BM_TRY(Stmt s, db_->Prepare("UPDATE ca SET state=?2, state_at=?3, state_seq=?4, reason=?5, "
+                                "issues_until=ifnull(?6,issues_until) WHERE seq=(SELECT max(seq) "
+                                "FROM ca WHERE id=?1)"));
+    return s.Bind(1, std::string_view(c->id))
+        .Bind(2, std::string_view(c->state))
+        .Bind(3, c->at)
+        .Bind(4, seq)
+        .Bind(5, uint64_t{c->reason})
+        .BindOptional(6, c->until)
+        .Run();
+  }
+  if (auto* r = std::get_if<CrlRow>(&change)) return ApplyCrl(*db_, seq, *r);
   if (auto* r = std::get_if<KeyRow>(&change)) {
     return put_key_.Bind(1, seq)
         .Bind(2, r->id)
@@ -574,20 +626,29 @@ Result<std::vector<UnitRow>> Registry::Units(const UnitFilter& f, const Page& pa
 }
 
 Result<std::vector<CaRow>> Registry::Cas() {
-  return All<CaRow>(*db_, "SELECT * FROM ca ORDER BY seq", {}, [](const Stmt& s) {
-    CaRow r;
-    r.seq = s.Uint(0);
-    r.id = TextColumn(s, 1);
-    r.pki = TextColumn(s, 2);
-    r.name = TextColumn(s, 3);
-    r.issuer = TextColumn(s, 4);
-    r.level = static_cast<uint32_t>(s.Uint(5));
-    r.offline = s.Int(6) != 0;
-    if (!s.IsNull(7)) r.max_count = s.Uint(7);
-    r.issues_until = OptionalColumn(s, 8);
-    r.issued = s.Uint(9);
-    return r;
-  });
+  return All<CaRow>(*db_, "SELECT * FROM ca ORDER BY seq", {}, ReadCa);
+}
+
+Result<std::vector<CaRow>> Registry::CasOf(std::string_view pki, uint32_t level) {
+  Where w;
+  w.Equal("pki", std::string(pki));
+  w.Is(fmt::format("level = {}", level));
+  return All<CaRow>(*db_, "SELECT * FROM ca" + w.sql() + " ORDER BY seq", w, ReadCa);
+}
+
+Result<std::optional<CaRow>> Registry::Ca(std::string_view id) {
+  BM_TRY(Stmt s, db_->Prepare("SELECT * FROM ca WHERE id=? ORDER BY seq DESC LIMIT 1"));
+  return One<CaRow>(s.Bind(1, id), ReadCa);
+}
+
+Result<std::optional<CaRow>> Registry::CaByKeyId(ByteView key_id) {
+  BM_TRY(Stmt s, db_->Prepare("SELECT * FROM ca WHERE key_id=? ORDER BY seq DESC LIMIT 1"));
+  return One<CaRow>(s.Bind(1, key_id), ReadCa);
+}
+
+Result<std::optional<CaRow>> Registry::CaBySerial(std::string_view issuer, ByteView serial) {
+  BM_TRY(Stmt s, db_->Prepare("SELECT * FROM ca WHERE issuer=? AND serial=? ORDER BY seq LIMIT 1"));
+  return One<CaRow>(s.Bind(1, issuer).Bind(2, serial), ReadCa);
 }
 
 Result<std::vector<KeyRow>> Registry::Keys() {

@@ -105,6 +105,12 @@ class Registry {
   Result<std::vector<IdentityRow>> Identities(const IdentityFilter& filter, const Page& page);
   Result<std::vector<UnitRow>> Units(const UnitFilter& filter, const Page& page);
   Result<std::vector<CaRow>> Cas();
+  // CasOf are the authorities of one level of a PKI, the oldest first. Ca, CaByKeyId (its
+  // subjectKeyIdentifier) and CaBySerial (of its certificate) each give the newest that fits.
+  Result<std::vector<CaRow>> CasOf(std::string_view pki, uint32_t level);
+  Result<std::optional<CaRow>> Ca(std::string_view id);
+  Result<std::optional<CaRow>> CaByKeyId(ByteView key_id);
+  Result<std::optional<CaRow>> CaBySerial(std::string_view issuer, ByteView serial);
   Result<std::vector<KeyRow>> Keys();
   Result<std::vector<CredentialRow>> Credentials();
   Result<std::vector<PlanRow>> Plans();

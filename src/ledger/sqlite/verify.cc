@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "ledger/events_continuity.h"
+
 namespace birthmark::ledger {
 namespace {
 
@@ -198,9 +200,24 @@ class Verifier {
                         event->type));
     }
     last_ = {event->id, event->recorded};
+    if (options_.since && event->type == WorkspaceRestored::kType) Explain(seq, *event);
     auto changes = Fold(*event);
     if (!changes) return bad(changes.error());
     if (Status s = fold_->Apply(seq, *changes); !s) bad(s.error());
+  }
+
+  // Explain says so when the log itself tells that the kept checkpoint is of a branch that was
+  // lost.
+  void Explain(uint64_t seq, const ledger::Event& e) {
+    auto body = BodyOf<WorkspaceRestored>(e);
+    if (!body || std::ranges::find(body->checkpoints, *options_.since) == body->checkpoints.end())
+      return;
+    report_.findings.Warn(
+        "ledger.restored",
+        fmt::format("event {} tells of it: the log was restored from a backup of {} events, and "
+                    "the kept checkpoint is of the branch that was lost",
+                    seq, body->events),
+        "take a checkpoint of this branch when its keepers have told you why");
   }
 
   Status CompareTables() {

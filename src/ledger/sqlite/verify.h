@@ -34,8 +34,9 @@ struct VerifyReport {
 // checkpoint, folds the registry anew and compares, and looks every identity up in the key index.
 // Codes: ledger.event-missing, ledger.event-changed, ledger.event-malformed, ledger.event-order,
 // ledger.tile, ledger.checkpoint, ledger.rolled-back, ledger.fork, ledger.other-log,
-// ledger.registry, ledger.key-index, ledger.slot-live, ledger.key-seen, ledger.genesis. Errors:
-// only what keeps it from looking (ledger.io, ledger.corrupt).
+// ledger.registry, ledger.key-index, ledger.slot-live, ledger.key-seen, ledger.genesis; and
+// ledger.restored, which explains a fork that the log itself tells of. Errors: only what keeps it
+// from looking (ledger.io, ledger.corrupt).
 Result<VerifyReport> VerifyLog(LogReader& log, const VerifyOptions& options = {});
 
 }  // namespace birthmark::ledger
