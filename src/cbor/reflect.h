@@ -201,10 +201,12 @@ Result<T> FromCbor(ByteView data, const Limits& limits = {}) {
   BM_TRY(Value v, Decode(data, limits));
   return FromValue<T>(v);
 }
-// ToValue gives the item of a struct, for embedding in another.
+// ToValue gives the item of a struct, for embedding in another. Null stands for a struct with a
+// text that is no UTF-8, which could not be read again (RFC 8949 section 3.1).
 template <Reflected T>
 Value ToValue(const T& x) {
-  return *Decode(ToCbor(x));
+  auto item = Decode(ToCbor(x));
+  return item ? std::move(*item) : Value();
 }
 
 }  // namespace birthmark::cbor
