@@ -21,7 +21,7 @@ struct InitOptions {
   bool production = false;
   std::optional<fs::path> root_cert;
   std::optional<fs::path> keys_file;  // where the key stores are (key_places.h)
-  bool ceremony = false;  // leave offline roots to a ceremony, in a rehearsal too
+  bool ceremony = false;              // leave offline roots to a ceremony, in a rehearsal too
   bool dry_run = false;
 };
 

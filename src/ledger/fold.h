@@ -89,7 +89,7 @@ struct CaRow {
   bool offline = false;
   std::optional<uint64_t> max_count;
   std::optional<int64_t> issues_until;
-  uint64_t issued = 0;  // identities so far
+  uint64_t issued = 0;           // identities so far
   std::string state = "active";  // or "waiting", "retired", "compromised": what was said last
   int64_t state_at = 0;          // 0: nothing was said
   uint64_t state_seq = 0;        // of the event that said it

@@ -29,11 +29,11 @@ inline constexpr std::string_view kPolicyConstraints = "2.5.29.36";
 inline constexpr std::string_view kExtendedKeyUsage = "2.5.29.37";
 inline constexpr std::string_view kInhibitAnyPolicy = "2.5.29.54";
 inline constexpr std::string_view kAuthorityInfoAccess = "1.3.6.1.5.5.7.1.1";
-inline constexpr std::string_view kOcsp = "1.3.6.1.5.5.7.48.1";          // RFC 6960 section 4.2.2
-inline constexpr std::string_view kOcspNonce = "1.3.6.1.5.5.7.48.1.2";   // RFC 8954 section 2.1
+inline constexpr std::string_view kOcsp = "1.3.6.1.5.5.7.48.1";           // RFC 6960 section 4.2.2
+inline constexpr std::string_view kOcspNonce = "1.3.6.1.5.5.7.48.1.2";    // RFC 8954 section 2.1
 inline constexpr std::string_view kOcspNoCheck = "1.3.6.1.5.5.7.48.1.5";  // RFC 6960, 4.2.2.2.1
-inline constexpr std::string_view kMudUrl = "1.3.6.1.5.5.7.1.25";   // RFC 8520 section 11
-inline constexpr std::string_view kMasaUrl = "1.3.6.1.5.5.7.1.32";  // RFC 8995 section 2.3.2
+inline constexpr std::string_view kMudUrl = "1.3.6.1.5.5.7.1.25";         // RFC 8520 section 11
+inline constexpr std::string_view kMasaUrl = "1.3.6.1.5.5.7.1.32";        // RFC 8995 section 2.3.2
 inline constexpr std::string_view kHardwareModuleName = "1.3.6.1.5.5.7.8.4";  // RFC 4108 section 5
 inline constexpr std::string_view kExtensionRequest = "1.2.840.113549.1.9.14";  // RFC 2985, 5.4.2
 // id-aa-attestation, draft-ietf-lamps-csr-attestation
@@ -96,8 +96,8 @@ const Profile& DisclosureProfile();
 const Profile& PersonProfile();   // who runs a station; the subject is a pseudonym
 const Profile& StationProfile();  // a station's own credential
 const Profile& TlsServerProfile();
-const Profile& EnrolmentRaProfile();  // signs CMP replies
-const Profile& ScepRaProfile();       // signs SCEP replies and opens SCEP requests (RSA)
+const Profile& EnrolmentRaProfile();    // signs CMP replies
+const Profile& ScepRaProfile();         // signs SCEP replies and opens SCEP requests (RSA)
 const Profile& OcspResponderProfile();  // answers for the authority that issued it (RFC 6960)
 std::span<const Profile* const> AllProfiles();
 // FindProfile looks a profile up by its id; null when there is none.

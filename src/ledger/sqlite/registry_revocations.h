@@ -38,8 +38,8 @@ struct RevocationRow {
   uint8_t reason = 0;  // RFC 5280 section 5.3.1
   int64_t at = 0;
 };
-// ForEachRevocation gives an authority's entries in the order of their serial numbers: its identities, and the authorities below it that were compromised. Holds that ended are
-// left out.
+// ForEachRevocation gives an authority's entries in the order of their serial numbers: its
+// identities, and the authorities below it that were compromised. Holds that ended are left out.
 Status ForEachRevocation(const Db& registry, std::string_view ca,
                          const std::function<Status(const RevocationRow&)>& fn);
 // RevocationOf is an authority's entry for one certificate.
