@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The three words every room's CMakeLists.txt uses: bm_library, bm_program, bm_test.
+# The four words every room's CMakeLists.txt uses: bm_library, bm_program, bm_static_program, bm_test.
 
 # Half of the time of a build goes into headers: several files of a room are compiled as one where
 # the preset asks for it. The dev preset compiles each alone, so that each includes what it needs.
@@ -29,6 +29,33 @@ function(bm_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
+# bm_static_program(<name> SOURCES … ROOMS …) puts one static file into build/bin that runs on any
+# Linux of its kind. The rooms are named one by one and not by their targets, because those bring
+# shared libraries that the program does not need; the archives give only what is called.
+function(bm_static_program name)
+  cmake_parse_arguments(A "" "" "SOURCES;ROOMS" ${ARGN})
+  add_executable(${name} ${A_SOURCES} ${CMAKE_SOURCE_DIR}/src/reader/fmt_static.cc)
+  list(TRANSFORM A_ROOMS PREPEND bm_ OUTPUT_VARIABLE room_targets)
+  add_dependencies(${name} ${room_targets})
+  set(archives)
+  foreach(room ${room_targets})
+    list(APPEND archives $<TARGET_FILE:${room}>)
+  endforeach()
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
+    LINK_DEPENDS "${archives}")
+  target_link_libraries(${name} PRIVATE bm_options
+    -Wl,--start-group ${archives} -Wl,--end-group)
+  if(BM_SANITIZE)
+    # The sanitizers' run-time does not exist as a static library.
+    target_link_libraries(${name} PRIVATE OpenSSL::Crypto)
+  else()
+    get_filename_component(crypto_dir ${OPENSSL_CRYPTO_LIBRARY} DIRECTORY)
+    find_library(CRYPTO_STATIC NAMES libcrypto.a PATHS ${crypto_dir} REQUIRED)
+    target_link_libraries(${name} PRIVATE -static -s ${CRYPTO_STATIC})
+  endif()
+endfunction()
+
 # bm_test(<name> SOURCES … DEPS … [TIMEOUT s] [LABELS l…]) one GoogleTest program, one ctest entry.
 function(bm_test name)
   if(NOT BUILD_TESTING)
@@ -37,6 +64,8 @@ function(bm_test name)
   cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   bm_together(${name})
+  # Tests run once: to optimise them would cost more than half of the time they take to compile.
+  target_compile_options(${name} PRIVATE ${BM_TEST_FLAGS})
   target_link_libraries(${name} PRIVATE bm_options ${A_DEPS} bm_test_support GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   add_test(NAME ${name} COMMAND ${name})

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/markup.h"
 #include "crypto/digest.h"
 
 namespace birthmark::ceremony {
@@ -32,29 +33,6 @@ std::string Steps(const Script& s, const CeremonyState& c) {
 constexpr std::string_view kSignatures =
     "\nSIGNATURES\n\nceremony administrator  ______________________________\n\n"
     "internal witness        ______________________________\n";
-
-std::string Escaped(std::string_view s) {
-  std::string out;
-  for (char c : s) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -101,7 +79,7 @@ std::string TranscriptPage(const Script& s, const std::string& transcript) {
       "<style>body{{margin:2cm;font:11pt/1.4 monospace;color:#111;background:#fff}}"
       "pre{{white-space:pre-wrap}}@page{{margin:2cm}}</style></head>\n"
       "<body><pre>{}</pre></body></html>\n",
-      Escaped(s.title), Escaped(transcript));
+      EscapeMarkup(s.title), EscapeMarkup(transcript));
 }
 
 }  // namespace birthmark::ceremony

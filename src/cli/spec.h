@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as data: the parser, --help, the man page and the completions all come from the
-// one table of commands (cli/commands.cc). A command's function gets an Invocation and says its
+// one table of commands (cli/commands_*.cc). A command's function gets an Invocation and says its
 // exit code.
 #pragma once
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/markup.h"
 #include "disclose/words.h"
 
 namespace birthmark::disclose {
@@ -26,34 +27,7 @@ std::string Cut(std::string_view s, size_t columns) {
   return std::string(s.substr(0, at)) + "…";
 }
 
-std::string Esc(std::string_view s, size_t columns) {
-  std::string out;
-  for (char c : Cut(Plain(s), columns)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '`':
-        out += "&#96;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+std::string Esc(std::string_view s, size_t columns) { return EscapeMarkup(Cut(Plain(s), columns)); }
 
 void Svg::Close(std::string_view tag, std::string_view title) {
   if (title.empty()) {

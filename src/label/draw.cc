@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/markup.h"
 #include "label/label.h"
 #include "label/qr.h"
 
@@ -24,29 +25,6 @@ Result<Qr> Encode(const Label& label) {
   return MakeQr(ToText(checked));
 }
 
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // Line is one line of letters, drawn together where it is longer than the label is wide.
 std::string Line(std::string_view text, double side, double y) {
   constexpr double kLetter = 0.6 * kTextSize;  // of a monospaced face
@@ -57,7 +35,7 @@ std::string Line(std::string_view text, double side, double y) {
       side / 2, y, kTextSize,
       long_line ? fmt::format(" textLength=\"{:g}\" lengthAdjust=\"spacingAndGlyphs\"", side - 2)
                 : "",
-      Escaped(text));
+      EscapeMarkup(text));
 }
 
 }  // namespace
@@ -72,7 +50,8 @@ Result<std::string> ToSvg(const Label& label) {
              "<title>{2} {3}</title>\n"
              "<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"#fff\"/>\n"
              "<path transform=\"scale({4:g})\" shape-rendering=\"crispEdges\" d=\"{5}\"/>\n",
-             side, height, Escaped(label.product), Escaped(label.serial), kModule, PathOf(code)) +
+             side, height, EscapeMarkup(label.product), EscapeMarkup(label.serial), kModule,
+             PathOf(code)) +
          Line(label.product, side, side + kTextSize / 2) +
          Line(label.serial, side, side + kTextSize / 2 + kLineHeight) +
          (label.password.empty()

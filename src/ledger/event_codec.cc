@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ledger/events.h"
+#include "ledger/events_anchors.h"
 #include "ledger/events_continuity.h"
 #include "ledger/events_custody.h"
 #include "ledger/events_field.h"
@@ -47,6 +48,8 @@ constexpr std::string_view kTypes[] = {
     WorkspaceUpgraded::kType, CeremonyAccepted::kType,  CeremonyAttested::kType,
     CeremonySealed::kType,    CaState::kType,           CrlSigned::kType,
     SeedTold::kType,          FieldSeen::kType,         AlarmExplained::kType,
+    ChangesTried::kType,      AnchorReplaced::kType,    ImageScanned::kType,
+    UnitAttested::kType,
 };
 
 // IdPlace is the offset of the 16 octets of the id.

@@ -53,7 +53,7 @@ struct DerTime {
     year = static_cast<unsigned>(static_cast<int>(date.year()));
   }
   static constexpr size_t kGeneralized = 15;
-  // RFC 5280 section 5.1.2.4: UTCTime through 2049, GeneralizedTime from 2050.
+  // RFC 5280 sections 4.1.2.5 and 5.1.2.4: UTCTime through 2049, GeneralizedTime from 2050.
   bool Utc() const { return year < 2050; }
   size_t size() const { return Utc() ? 13 : kGeneralized; }
   void Write(DerCursor& c) const { Write(c, Utc()); }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/markup.h"
 #include "crypto/der.h"
 #include "crypto/digest.h"
 #include "crypto/openssl.h"
@@ -37,20 +38,6 @@ Status Finish(OutFile out, const fs::path& file) {
   bool good = std::fflush(out.get()) == 0 && std::ferror(out.get()) == 0;
   if (!good) return std::unexpected(FromErrno("file.write", file.string(), errno));
   return {};
-}
-
-std::string XmlText(std::string_view s) {
-  std::string out;
-  for (char c : s) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 SecretBytes RandomSecret(size_t n) {
@@ -97,7 +84,7 @@ std::string CipherXml(std::string_view method, std::string_view more, ByteView c
 
 Result<std::string> EncryptionKeyXml(const WriteOptions& options, const SecretBytes& key) {
   if (options.shared != nullptr) {
-    return fmt::format("<ds:KeyName>{}</ds:KeyName>", XmlText(options.shared->name));
+    return fmt::format("<ds:KeyName>{}</ds:KeyName>", EscapeMarkup(options.shared->name));
   }
   const auto& pub = options.recipient->public_key();
   if (!pub) return std::unexpected(pub.error());
@@ -188,7 +175,7 @@ Status WritePskc(const fs::path& file, const WriteOptions& options, const NextSe
     fmt::print(out.get(),
                "<KeyPackage><DeviceInfo><Manufacturer>{}</Manufacturer><SerialNo>{}</SerialNo>"
                "</DeviceInfo><Key Id=\"{}\"><Data><Secret>{}</Secret></Data></Key></KeyPackage>\n",
-               XmlText(options.oem), XmlText(made->chip), ++n, secret);
+               EscapeMarkup(options.oem), EscapeMarkup(made->chip), ++n, secret);
   }
   std::fputs("</KeyContainer>\n", out.get());
   return Finish(std::move(out), file);
