@@ -153,6 +153,7 @@ class Restoring : public testing::Test {
     return *r;
   }
   Result<Unfenced> Lift(const fs::path& ws, std::vector<fs::path> checkpoints, bool none = false) {
+    later_.Set(std::max(clock_.Now(), later_.Now()));  // events were recorded by the other clock
     return LiftFence({.workspace = ws,
                       .checkpoints = std::move(checkpoints),
                       .none_kept = none,

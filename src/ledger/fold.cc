@@ -256,8 +256,9 @@ Result<Changes> Fold(const Event& e) {
 
 Result<NewEvent> Prepare(const Event& e) {
   // The encoder takes any octets for a text and the decoder does not (RFC 8949 section 3.1): what
-  // cannot be read again must not get in, wherever the text came from.
-  if (!IsUtf8(e.subject.value_or("")) || !AreTexts(e.body)) {
+  // cannot be read again must not get in, wherever the text came from. cbor::ToValue gives null for
+  // a struct with such a text.
+  if (!IsUtf8(e.subject.value_or("")) || e.body.IsNull() || !AreTexts(e.body)) {
     return Refused("ledger.event-text",
                    fmt::format("a {} event has a text that is no UTF-8", e.type),
                    "look at the file or the answer that the text came from");
