@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // birthmark-bench-revocation: a list of a million entries, answers made ahead and on demand beside
-// a bare answer of the same server, and a start with ten thousand issuers.
-//   birthmark-bench-revocation [--entries N] [--requests N] [--issuers N] [--dir FOLDER]
+// a bare answer of the same server, a start with ten thousand issuers, and what `horizon` and
+// `status` take with a million identities of theirs.
+//   birthmark-bench-revocation [--entries N] [--requests N] [--issuers N] [--identities N]
+//                              [--dir FOLDER]
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -15,10 +17,12 @@
 
 #include "app/crls.h"
 #include "app/factory.h"
+#include "app/horizon.h"
 #include "app/init.h"
 #include "app/ocsp_static.h"
 #include "app/revocation_http.h"
 #include "app/serve.h"
+#include "app/status.h"
 #include "bench/measure.h"
 #include "crypto/der.h"
 #include "crypto/software_signer.h"
@@ -41,7 +45,7 @@ void Try(const Status& s) {
 }
 
 struct Options {
-  size_t entries = 1'000'000, requests = 100'000, issuers = 10'000;
+  size_t entries = 1'000'000, requests = 100'000, issuers = 10'000, identities = 1'000'000;
   fs::path dir = "/var/tmp";
 };
 
@@ -370,6 +374,53 @@ void Issuers(const Workspace& w, size_t issuers) {
       issuers, open.wall * 1e3, start.wall);
 }
 
+// Decades adds identities of the issuers, in their order, and looks ahead and around.
+void Decades(const Workspace& w, size_t issuers, size_t identities) {
+  SystemClock clock;
+  if (issuers == 0) return;
+  {
+    auto f = Must(app::Factory::Open(w.at, w.keys, false, "", "", clock));
+    const plan::Pki& pki = *f->adopted.plan.IdentityPki();
+    auto reader = Must(f->NewReader());
+    auto row = Must(reader->registry().CasOf(pki.id, 1)).front();
+    auto root = Must(ledger::BodyOf<ledger::CaCreated>(Must(reader->EventAt(row.seq))));
+    for (size_t done = 0; done < identities;) {
+      ledger::Submission all;
+      for (size_t i = 0; i < 2000 && done < identities; ++i, ++done) {
+        ledger::IdentityIssued one;
+        one.ca =
+            fmt::format("{}-{}.old-{}", pki.id, pki.levels.size(), done * issuers / identities);
+        one.cert = root.cert;  // only its dates are read
+        one.slot = "idevid";
+        one.unit = fmt::format("{}/B{:08}", f->adopted.plan.product.id, done);
+        one.proof = "csr-signature";
+        one.method = "avocado";
+        one.serial.resize(16);
+        for (size_t b = 0; b < 8; ++b)
+          one.serial[8 + b] = one.spki[b] = static_cast<uint8_t>(done >> (56 - 8 * b));
+        one.serial[0] = 0x2b;
+        one.spki[31] = 0x2b;
+        all.push_back(Must(
+            ledger::Prepare(ledger::MakeEvent(f->context, clock.Now(), "unit:" + one.unit, one))));
+      }
+      Must(f->log->Append(std::move(all)));
+    }
+  }
+  auto timed = [](auto&& work) {
+    Stopwatch watch;
+    watch.Start();
+    work();
+    watch.Stop();
+    return watch.wall;
+  };
+  const double horizon = timed([&] { (void)Must(app::Foresee(w.at, clock.Now(), 30)); });
+  const double first = timed([&] { (void)Must(app::LookAt(w.at, clock)); });
+  const double again = timed([&] { (void)Must(app::LookAt(w.at, clock)); });
+  fmt::print(
+      "{} issuers, {} identities: horizon {:.2f} s, the first status {:.2f} s, the next {:.2f} s\n",
+      issuers, identities, horizon, first, again);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -381,6 +432,7 @@ int main(int argc, char** argv) {
     if (word == "--entries") number(o.entries);
     if (word == "--requests") number(o.requests);
     if (word == "--issuers") number(o.issuers);
+    if (word == "--identities") number(o.identities);
     if (word == "--dir") o.dir = value;
   }
   std::string name = (o.dir / "birthmark-bench-XXXXXX").string();
@@ -390,6 +442,7 @@ int main(int argc, char** argv) {
   const Workspace w = MakeWorkspace(dir);
   Answers(w, o.requests);
   Issuers(w, o.issuers);
+  Decades(w, o.issuers, o.identities);
   std::error_code ec;
   fs::remove_all(dir, ec);
   return 0;

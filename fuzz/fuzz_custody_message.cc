@@ -44,6 +44,16 @@ void TryDkg(ByteView input) {
   if (parts) FUZZ_CHECK(!party.Finish(*parts));
 }
 
+void TryDkgTerms(ByteView input) {
+  const Result<DkgTerms> m = Read<DkgTerms>(input);
+  if (!m || m->parties.size() > 8 || !CheckTerms(*m)) return;
+  SeededRng rng;
+  const auto party = DkgParty::Start(*m, m->parties.front(), rng);
+  FUZZ_CHECK(party);
+  const SecretBytes kept = party->ToOctets();
+  FUZZ_CHECK(DkgParty::Restore(*m, party->round1(), kept.Read(SecretAccess())));
+}
+
 void TryDkgPart(ByteView input) {
   static const DkgParty other = [] {
     SeededRng rng(2);
@@ -123,6 +133,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   switch (data[0]) {
     case 'd':
       TryDkg(input);
+      break;
+    case 'g':
+      TryDkgTerms(input);
       break;
     case 'p':
       TryDkgPart(input);

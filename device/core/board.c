@@ -15,9 +15,14 @@ static const bm_board kBoards[] = {
                 [BM_FACTORY_DATA] = {"factory-data", 0x170000, 0x010000, false, false},
                 [BM_STORE] = {"store", 0x180000, 0x040000, false, false},
                 [BM_SCRATCH] = {"scratch", 0x1C0000, 0x001000, false, false},
+                [BM_TAM] = {"tam", 0x1C8000, 0x010000, false, false},
+                [BM_TAM_STORE] = {"tam-store", 0x1D8000, 0x004000, false, false},
+                [BM_APPLICATION_B] = {"application-b", 0x1DC000, 0x024000, false, false},
             },
         .key_in_factory_data = false,
         .second_stage_optional = false,
+        .owner_offset = 0x1C4000,
+        .owner_size = 2 * BM_BLOCK,
     },
     {
         // A light bulb: one die holds everything, and one image brings everything.
@@ -32,9 +37,14 @@ static const bm_board kBoards[] = {
                 [BM_FACTORY_DATA] = {"factory-data", 0x0C0000, 0x004000, true, true},
                 [BM_STORE] = {"store", 0x0C4000, 0x008000, true, false},
                 [BM_SCRATCH] = {"scratch", 0x0CC000, 0x001000, true, false},
+                [BM_TAM] = {"tam", 0x0D0000, 0x008000, true, false},
+                [BM_TAM_STORE] = {"tam-store", 0x0D8000, 0x004000, true, false},
+                [BM_APPLICATION_B] = {"application-b", 0x0DC000, 0x024000, true, false},
             },
         .key_in_factory_data = true,
         .second_stage_optional = true,
+        .owner_offset = 0x0CD000,
+        .owner_size = 2 * BM_BLOCK,
     },
 };
 

@@ -22,6 +22,9 @@ typedef enum {
   BM_FACTORY_DATA,
   BM_STORE,
   BM_SCRATCH,
+  BM_TAM,
+  BM_TAM_STORE,      // the anchors the TAM has changed
+  BM_APPLICATION_B,  // the other buffer of an update
   BM_PARTITIONS,
   BM_NO_PARTITION = BM_PARTITIONS,
 } bm_partition_id;
@@ -57,6 +60,10 @@ typedef struct bm_board {
   bool key_in_factory_data;
   // An erased second stage is skipped and the first stage verifies the application.
   bool second_stage_optional;
+  // Where the owner's certificates are kept, in no partition: two cells (voucher.c). size 0:
+  // nowhere.
+  uint32_t owner_offset;
+  uint32_t owner_size;
 } bm_board;
 
 // bm_board_find returns the board of that name, NULL if there is none.

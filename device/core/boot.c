@@ -45,12 +45,31 @@ static bm_span payload_of(const bm_container* c, const bm_manifest* m) {
   return bm_span_of(c->rest.p, (size_t)m->size);
 }
 
-// inspect reads the image of a partition and checks everything but the signature.
-static bm_verdict inspect(const bm_device* d, bm_partition_id id, bm_stage* stage,
+// kind_of is what the manifest of an image in that partition has to say.
+static const char* kind_of(const bm_device* d, bm_partition_id id) {
+  if (id == BM_STORE) return "bundle";
+  return d->hal.board->partition[bm_is_application(id) ? BM_APPLICATION : id].name;
+}
+
+static void product_of(bm_span product, bm_stage* stage) {
+  bm_span model;
+  bm_span hardware;
+  uint64_t oem;
+  if (product.n == 0 || !bm_cbor_find_uint(product, "oem", &oem) || oem > UINT32_MAX ||
+      !bm_cbor_find_string(product, "model", &model) ||
+      !bm_cbor_find_string(product, "hardware", &hardware)) {
+    return;
+  }
+  stage->oem = (uint32_t)oem;
+  label(stage->model, &stage->model_size, model);
+  label(stage->hardware, &stage->hardware_size, hardware);
+}
+
+// inspect reads an image meant for a partition and checks everything but the signature.
+static bm_verdict inspect(const bm_device* d, bm_partition_id id, bm_span region, bm_stage* stage,
                           bm_container* container, bm_manifest* manifest) {
   memset(stage, 0, sizeof *stage);
   stage->partition = id;
-  bm_span region = bm_region(d, id);
   bm_cose cose;
   stage->present = !bm_erased(region);
   if (!stage->present) return BM_REFUSED_EMPTY;
@@ -61,8 +80,9 @@ static bm_verdict inspect(const bm_device* d, bm_partition_id id, bm_stage* stag
   label(stage->name, &stage->name_size, manifest->name);
   stage->version = manifest->version;
   stage->factory_commands = manifest->factory_commands;
-  const char* kind = id == BM_STORE ? "bundle" : d->hal.board->partition[id].name;
-  if (!bm_span_is(manifest->kind, kind)) return BM_REFUSED_IMAGE_KIND;
+  stage->privileges = bm_privileges(manifest->privileges);
+  product_of(manifest->product, stage);
+  if (!bm_span_is(manifest->kind, kind_of(d, id))) return BM_REFUSED_IMAGE_KIND;
   if (manifest->size > container->rest.n) return BM_REFUSED_IMAGE_SIZE;
   stage->image_size = (uint32_t)(8 + container->envelope.n + manifest->size);
   bm_sha256(bm_span_of(region.p, stage->image_size), stage->sha256);
@@ -127,14 +147,32 @@ static bool start_rom_image(bm_device* d, bm_partition_id id, const uint8_t fuse
   bm_container container;
   bm_manifest manifest;
   bm_stage* stage = append(d);
-  stage->verdict = inspect(d, id, stage, &container, &manifest);
-  if (stage->verdict != BM_ACCEPTED) return false;
-  stage->verdict = rom_check(fuses, &container, &manifest, stage);
-  if (stage->verdict != BM_ACCEPTED && stage->verdict != BM_NOT_VERIFIED) return false;
-  stage->usable = true;
+  stage->verdict = inspect(d, id, bm_region(d, id), stage, &container, &manifest);
+  if (stage->verdict == BM_ACCEPTED) {
+    stage->verdict = rom_check(fuses, &container, &manifest, stage);
+  }
+  stage->usable = stage->verdict == BM_ACCEPTED || stage->verdict == BM_NOT_VERIFIED;
+  bm_measure_stage(d, stage);  // before it runs
+  if (!stage->usable) return false;
   d->running = (int)d->stages - 1;
   *payload = payload_of(&container, &manifest);
   return true;
+}
+
+// next_verdict is what the stage before says of an image that was inspected.
+static bm_verdict next_verdict(const bm_device* d, bm_partition_id id, bm_span before,
+                               bm_span envelope, bm_stage* stage) {
+  bm_verdict verdict = under_stage(before, kind_of(d, id), envelope, stage);
+  if (verdict == BM_ACCEPTED && bm_is_application(id) && stage->version < bm_update_floor(d)) {
+    return BM_REFUSED_ROLLBACK;
+  }
+  return verdict;
+}
+
+static bm_verdict check_next(const bm_device* d, bm_partition_id id, bm_span before,
+                             bm_container* container, bm_manifest* manifest, bm_stage* stage) {
+  bm_verdict verdict = inspect(d, id, bm_region(d, id), stage, container, manifest);
+  return verdict == BM_ACCEPTED ? next_verdict(d, id, before, container->envelope, stage) : verdict;
 }
 
 // start_next lets the running stage start the next one; true when that one now runs.
@@ -142,12 +180,10 @@ static bool start_next(bm_device* d, bm_partition_id id, bm_span* payload) {
   bm_container container;
   bm_manifest manifest;
   bm_stage* stage = append(d);
-  stage->verdict = inspect(d, id, stage, &container, &manifest);
-  if (stage->verdict != BM_ACCEPTED) return false;
-  stage->verdict =
-      under_stage(*payload, d->hal.board->partition[id].name, container.envelope, stage);
-  if (stage->verdict != BM_ACCEPTED) return false;
-  stage->usable = true;
+  stage->verdict = check_next(d, id, *payload, &container, &manifest, stage);
+  stage->usable = stage->verdict == BM_ACCEPTED;
+  bm_measure_stage(d, stage);  // before it runs
+  if (!stage->usable) return false;
   d->running = (int)d->stages - 1;
   *payload = payload_of(&container, &manifest);
   return true;
@@ -160,17 +196,39 @@ static void load_store(bm_device* d, bm_span payload) {
   bm_container container;
   bm_manifest manifest;
   bm_stage* stage = append(d);
-  stage->verdict = inspect(d, BM_STORE, stage, &container, &manifest);
-  if (stage->verdict != BM_ACCEPTED) return;
-  stage->verdict = under_stage(payload, "bundle", container.envelope, stage);
+  stage->verdict = check_next(d, BM_STORE, payload, &container, &manifest, stage);
   stage->usable = stage->verdict == BM_ACCEPTED || stage->verdict == BM_REFUSED_NO_ANCHOR;
+  bm_measure_stage(d, stage);
+}
+
+// start_tam lets the running stage start the Trusted Application Manager beside the application,
+// if there is one. A refused one is out of use, and the boot goes on without it.
+static void start_tam(bm_device* d, bm_span payload) {
+  if (bm_erased(bm_region(d, BM_TAM))) return;
+  bm_container container;
+  bm_manifest manifest;
+  bm_stage* stage = append(d);
+  stage->verdict = check_next(d, BM_TAM, payload, &container, &manifest, stage);
+  stage->usable = stage->verdict == BM_ACCEPTED;
+  bm_measure_stage(d, stage);
+}
+
+// start_application starts the buffer of a trial, else the confirmed one.
+static bool start_application(bm_device* d, bm_span* payload) {
+  bm_partition_id slot = bm_update_slot(d);
+  if (start_next(d, slot, payload)) return true;
+  if (d->state.update.trial != BM_TRIAL_BEGUN) return false;
+  bm_update_fell_back(d);
+  return start_next(d, slot == BM_APPLICATION ? BM_APPLICATION_B : BM_APPLICATION, payload);
 }
 
 void bm_boot(bm_device* d) {
   d->stages = 0;
   d->running = BM_NO_STAGE;
+  d->verifies_application = BM_NO_STAGE;
   uint8_t fuses[BM_FUSE_BYTES];
   d->hal.fuse_read(d->hal.ctx, fuses);
+  bm_measure_start(d, fuses);
   bm_span payload;
   if (!bm_erased(bm_region(d, BM_TEST_IMAGE)) &&
       start_rom_image(d, BM_TEST_IMAGE, fuses, &payload)) {
@@ -180,8 +238,83 @@ void bm_boot(bm_device* d) {
   bool skip_second =
       d->hal.board->second_stage_optional && bm_erased(bm_region(d, BM_SECOND_STAGE));
   if (!skip_second && !start_next(d, BM_SECOND_STAGE, &payload)) return;
-  if (!start_next(d, BM_APPLICATION, &payload)) return;
+  d->verifies_application = d->running;
+  start_tam(d, payload);
+  if (!start_application(d, &payload)) return;
   load_store(d, payload);
+}
+
+bool bm_booted_payload(bm_device* d, const bm_stage* stage, bm_span* payload) {
+  bm_stage now;
+  return stage->usable &&
+         bm_boot_read(d, stage->partition, bm_region(d, stage->partition), &now, payload) &&
+         memcmp(now.sha256, stage->sha256, BM_DIGEST) == 0 &&
+         (stage->partition != BM_TAM || bm_tam_payload(d, *payload, payload));
+}
+
+bool bm_boot_read(const bm_device* d, bm_partition_id id, bm_span image, bm_stage* stage,
+                  bm_span* payload) {
+  bm_container container;
+  bm_manifest manifest;
+  if (inspect(d, id, image, stage, &container, &manifest) != BM_ACCEPTED) return false;
+  *payload = payload_of(&container, &manifest);
+  return true;
+}
+
+// starts_before tells whether one partition's image can start that of another.
+static bool starts_before(bm_partition_id one, bm_partition_id other) {
+  if (one == BM_TAM) return false;
+  return (bm_is_application(one) ? BM_APPLICATION : one) <
+         (bm_is_application(other) || other == BM_TAM ? BM_APPLICATION : other);
+}
+
+bm_verdict bm_boot_judge(bm_device* d, bm_partition_id id, bm_span image, bm_stage* stage,
+                         bm_span* payload) {
+  bm_container container;
+  bm_manifest manifest;
+  bm_verdict verdict = inspect(d, id, image, stage, &container, &manifest);
+  if (verdict != BM_ACCEPTED) return verdict;
+  *payload = payload_of(&container, &manifest);
+  if (id == BM_FIRST_STAGE) {
+    uint8_t fuses[BM_FUSE_BYTES];
+    d->hal.fuse_read(d->hal.ctx, fuses);
+    return rom_check(fuses, &container, &manifest, stage);
+  }
+  // The last stage that started before this one verifies it; the store is the running image's.
+  bm_span before = bm_span_none();
+  for (unsigned i = 0; i < d->stages; i++) {
+    if (starts_before(d->stage[i].partition, id)) bm_booted_payload(d, &d->stage[i], &before);
+  }
+  if (before.n == 0) return BM_REFUSED_NO_ANCHOR;
+  return next_verdict(d, id, before, container.envelope, stage);
+}
+
+bm_verdict bm_verify_application(bm_device* d, bm_span envelope, bm_stage* stage) {
+  bm_span payload;
+  if (d->verifies_application == BM_NO_STAGE ||
+      !bm_booted_payload(d, &d->stage[d->verifies_application], &payload)) {
+    return BM_REFUSED_NO_ANCHOR;
+  }
+  return under_stage(payload, "application", envelope, stage);
+}
+
+// find_anchor looks for an id, or for a kind when there is no id, in what booted.
+static bool find_anchor(bm_device* d, bm_span id, bm_span kind, bm_anchor* out, bool* changed) {
+  for (unsigned i = 0; i < d->stages; i++) {
+    // Flash may have been rewritten since the boot; an anchor is used only as it was booted.
+    bm_span payload;
+    if (!bm_booted_payload(d, &d->stage[i], &payload)) {
+      *changed = *changed || d->stage[i].usable;
+      continue;
+    }
+    bm_cbor_walk walk;
+    bool malformed = false;
+    if (!bm_stage_anchors(payload, &walk)) continue;
+    while (bm_anchor_next(&walk, out, &malformed)) {
+      if (id.n > 0 ? bm_span_equal(out->id, id) : bm_span_equal(out->kind, kind)) return true;
+    }
+  }
+  return false;
 }
 
 bool bm_anchor_in_force(bm_device* d, bm_span id, bm_anchor* out, uint8_t digest[32],
@@ -193,24 +326,10 @@ bool bm_anchor_in_force(bm_device* d, bm_span id, bm_anchor* out, uint8_t digest
     *out = rom_anchor(digest, fuses);
     return true;
   }
-  for (unsigned i = 0; i < d->stages; i++) {
-    const bm_stage* stage = &d->stage[i];
-    if (!stage->usable) continue;
-    bm_stage now;
-    bm_container container;
-    bm_manifest manifest;
-    // Flash may have been rewritten since the boot; an anchor is used only as it was booted.
-    if (inspect(d, stage->partition, &now, &container, &manifest) != BM_ACCEPTED ||
-        memcmp(now.sha256, stage->sha256, BM_DIGEST) != 0) {
-      *changed = true;
-      continue;
-    }
-    bm_cbor_walk walk;
-    bool malformed = false;
-    if (!bm_stage_anchors(payload_of(&container, &manifest), &walk)) continue;
-    while (bm_anchor_next(&walk, out, &malformed)) {
-      if (bm_span_equal(out->id, id)) return true;
-    }
-  }
-  return false;
+  return id.n > 0 && find_anchor(d, id, bm_span_none(), out, changed);
+}
+
+bool bm_anchor_of_kind(bm_device* d, const char* kind, bm_anchor* out) {
+  bool changed = false;
+  return find_anchor(d, bm_span_none(), bm_text(kind), out, &changed);
 }

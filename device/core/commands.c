@@ -345,6 +345,20 @@ static const struct {
     {BM_CMD_PUT_SECRET, kFirmware | kUnsealed | kFactory, bm_cmd_put_secret},
     {BM_CMD_SECRET_CHECK, kFirmware, bm_cmd_secret_check},
     {BM_CMD_UPDATE_OPEN, kFirmware, bm_cmd_update_open},
+    {BM_CMD_VOUCHER_REQUEST, kFirmware, bm_cmd_voucher_request},
+    {BM_CMD_VOUCHER, kFirmware, bm_cmd_voucher},
+    {BM_CMD_OWNER, 0, bm_cmd_owner},
+    {BM_CMD_OWNER_CACERTS, kFirmware, bm_cmd_owner_cacerts},
+    {BM_CMD_IMAGE_OFFER, kFirmware, bm_cmd_image_offer},
+    {BM_CMD_ANCHORS, 0, bm_cmd_anchors},
+    {BM_CMD_BOOT_LOG, 0, bm_cmd_boot_log},
+    {BM_CMD_TOKEN, kFirmware, bm_cmd_token},
+    {BM_CMD_TAM_MESSAGE, kFirmware, bm_cmd_tam_message},
+    {BM_CMD_UPDATE_BEGIN, kFirmware, bm_cmd_update_begin},
+    {BM_CMD_UPDATE_WRITE, kFirmware, bm_cmd_update_write},
+    {BM_CMD_UPDATE_FINISH, kFirmware, bm_cmd_update_finish},
+    {BM_CMD_UPDATE_CONFIRM, kFirmware, bm_cmd_update_confirm},
+    {BM_CMD_UPDATE_STATE, kFirmware, bm_cmd_update_state},
 };
 
 // repeats_seal recognises the station that lost the answer to sealing and asks again.

@@ -6,17 +6,21 @@
 #pragma once
 
 #include <mbedtls/ctr_drbg.h>
+#include <mbedtls/version.h>
 
 #include "cbor.h"
 #include "frame.h"
 #include "hal.h"
 #include "verify.h"
+#include "voucher.h"
 
-#define BM_CORE_VERSION "birthmark-core 0.1.0"
+// The verifier is the library's: what a trial shows holds for this build of both.
+#define BM_CORE_VERSION "birthmark-core 0.1.0 with " MBEDTLS_VERSION_STRING_FULL
 
 enum {
   BM_SLOTS = 4,
-  BM_MAX_STAGES = 5,
+  BM_MAX_STAGES = 8,
+  BM_MAX_BOOT_LOG = 4096,
   BM_MAX_MESSAGE = 16384,
   BM_MAX_SERIAL = 64,
   BM_MAX_LABEL = 48,
@@ -65,7 +69,23 @@ typedef struct {
   size_t anchor_size;
   uint8_t name[BM_MAX_LABEL];
   size_t name_size;
+  unsigned privileges;  // of a TAM: bits of bm_privilege
+  // What the manifest says the code is for; oem 0: it names no product.
+  uint32_t oem;
+  uint8_t model[BM_MAX_LABEL];
+  size_t model_size;
+  uint8_t hardware[BM_MAX_LABEL];
+  size_t hardware_size;
 } bm_stage;
+
+// What the manifest of a TAM may allow it (RFC 9397, draft 3.3).
+typedef enum {
+  BM_MAY_CHANGE_ANCHORS = 1,
+  BM_MAY_READ_PRIVATE = 2,
+  BM_MAY_UPDATE_APPLICATION = 4,
+} bm_privilege;
+
+typedef enum { BM_NO_TRIAL, BM_TRIAL_WANTED, BM_TRIAL_BEGUN } bm_trial_state;
 
 // What private memory keeps, as it is sealed into a bank: bytes only, so it has one layout.
 typedef struct {
@@ -93,6 +113,18 @@ typedef struct {
     uint8_t salt[BM_SALT];
     uint8_t hash[BM_DIGEST];  // PBKDF2; the password itself is never kept
   } password;
+  struct {
+    uint8_t slot_b;     // the confirmed application is in the other buffer
+    uint8_t trial;      // bm_trial_state: the other buffer is started once
+    uint8_t fell_back;  // the last trial was not confirmed
+    uint8_t floor[8];   // the lowest version of the application that starts
+  } update;
+  struct {
+    uint8_t sequence[8];         // of the last message taken
+    uint8_t message[BM_DIGEST];  // that message, so that repeating it does no harm
+    uint8_t cell;                // of the TAM's store, from 1; 0: the image's own anchors
+    uint8_t anchors[BM_DIGEST];  // what that cell must hold
+  } tam;
 } bm_private_state;
 
 typedef enum { BM_PRIVATE_EMPTY, BM_PRIVATE_READY, BM_PRIVATE_DAMAGED } bm_private_health;
@@ -109,7 +141,25 @@ typedef struct bm_device {
   uint8_t boot_id[8];
   bm_stage stage[BM_MAX_STAGES];
   unsigned stages;
-  int running;  // index into stage, BM_NO_STAGE while only the boot ROM runs
+  int running;               // index into stage, BM_NO_STAGE while only the boot ROM runs
+  int verifies_application;  // index of the stage that does, BM_NO_STAGE if none was reached
+
+  // The measured boot: entries as they were made, each a byte string, and what they extended.
+  uint8_t boot_register[BM_DIGEST];
+  uint8_t boot_log[BM_MAX_BOOT_LOG];
+  size_t boot_log_size;
+  unsigned boot_log_entries;
+
+  // An update that is being written; gone with the power.
+  struct {
+    bool open;
+    bool in_place;
+    bm_partition_id target;
+    uint32_t envelope_size;
+    uint32_t size;  // of the payload
+  } update;
+
+  bm_pledge pledge;
 
   bm_private_health private_health;
   uint32_t private_sequence;

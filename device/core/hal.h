@@ -75,4 +75,6 @@ typedef struct bm_hal {
   // Asks for a reset; the port calls bm_device_start again.
   void (*reset)(void* ctx);
   uint32_t (*millis)(void* ctx);
+  // Seconds since 1970 by a clock that runs on without power; NULL: there is none.
+  bool (*unix_seconds)(void* ctx, uint64_t* out);
 } bm_hal;

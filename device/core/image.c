@@ -54,12 +54,17 @@ bool bm_cose_parse(bm_span in, bm_cose* out) {
 }
 
 bool bm_manifest_parse(bm_span in, bm_manifest* out) {
+  memset(out, 0, sizeof *out);
+  bm_cbor_walk walk;
   return bm_cbor_check(in) && bm_cbor_find_string(in, "kind", &out->kind) &&
          bm_cbor_find_string(in, "name", &out->name) &&
          bm_cbor_find_uint(in, "version", &out->version) &&
          bm_cbor_find_uint(in, "size", &out->size) &&
          bm_cbor_find_bytes(in, "sha256", &out->sha256) && out->sha256.n == 32 &&
-         bm_cbor_find_bool(in, "factory_commands", &out->factory_commands);
+         bm_cbor_find_bool(in, "factory_commands", &out->factory_commands) &&
+         (!bm_cbor_find(in, "privileges", &out->privileges) ||
+          bm_cbor_array(out->privileges, &walk)) &&
+         (!bm_cbor_find(in, "product", &out->product) || bm_cbor_kind(out->product) == BM_CBOR_MAP);
 }
 
 bool bm_stage_anchors(bm_span payload, bm_cbor_walk* walk) {

@@ -38,6 +38,8 @@ typedef struct {
   uint64_t version;
   uint64_t size;
   bool factory_commands;
+  bm_span privileges;  // of a TAM: an array of names; empty if absent
+  bm_span product;     // the map of what the code is for; empty if absent
 } bm_manifest;
 
 bool bm_manifest_parse(bm_span in, bm_manifest* out);

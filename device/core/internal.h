@@ -83,6 +83,53 @@ bool bm_erased(bm_span region);
 // boot ROM's own. *changed tells that the flash no longer holds what was booted.
 bool bm_anchor_in_force(bm_device* d, bm_span id, bm_anchor* out, uint8_t digest[32],
                         bool* changed);
+// bm_boot_read reads an image that is meant for a partition; no signature is checked.
+bool bm_boot_read(const bm_device* d, bm_partition_id id, bm_span image, bm_stage* stage,
+                  bm_span* payload);
+// bm_boot_judge is what a boot would say of an image in that partition.
+bm_verdict bm_boot_judge(bm_device* d, bm_partition_id id, bm_span image, bm_stage* stage,
+                         bm_span* payload);
+// bm_booted_payload finds the payload of a stage in use; false when the flash has changed since.
+bool bm_booted_payload(bm_device* d, const bm_stage* stage, bm_span* payload);
+
+// bm_anchor_of_kind is the first anchor in force of that kind of the draft's section 3.
+bool bm_anchor_of_kind(bm_device* d, const char* kind, bm_anchor* out);
+// bm_verify_application asks the stage that starts the application about an envelope.
+bm_verdict bm_verify_application(bm_device* d, bm_span envelope, bm_stage* stage);
+
+// ---- measure.c: the measured boot.
+void bm_measure_start(bm_device* d, const uint8_t fuses[BM_FUSE_BYTES]);
+void bm_measure_stage(bm_device* d, const bm_stage* stage);
+// bm_measure_room tells whether one more event fits; what cannot be measured must not be done.
+bool bm_measure_room(const bm_device* d);
+void bm_measure_event(bm_device* d, const char* event, const uint8_t digest[BM_DIGEST]);
+void bm_write_boot_log(const bm_device* d, bm_cbor_writer* w);
+bm_status bm_cmd_boot_log(bm_device* d, bm_span args, bm_cbor_writer* out);
+
+// ---- tam.c: the Trusted Application Manager and what its messages may do.
+uint64_t bm_get_u64(const uint8_t* p);  // little-endian, as private memory keeps numbers
+void bm_put_u64(uint8_t* p, uint64_t v);
+unsigned bm_privileges(bm_span names);
+// bm_tam_payload gives what holds the TAM's anchors: its image, or the store once they changed.
+bool bm_tam_payload(const bm_device* d, bm_span image_payload, bm_span* payload);
+bm_status bm_cmd_tam_message(bm_device* d, bm_span args, bm_cbor_writer* out);
+
+// ---- slots.c: the application's update, into the other buffer or in place.
+// bm_update_slot tells which buffer to start; a trial is marked as begun before it is.
+bm_partition_id bm_update_slot(bm_device* d);
+uint64_t bm_update_floor(const bm_device* d);
+void bm_update_fell_back(bm_device* d);
+static inline bool bm_is_application(bm_partition_id id) {
+  return id == BM_APPLICATION || id == BM_APPLICATION_B;
+}
+bm_status bm_cmd_update_begin(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_update_write(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_update_finish(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_update_confirm(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_update_state(bm_device* d, bm_span args, bm_cbor_writer* out);
+
+// ---- eat.c: what the device is and what it booted, signed (RFC 9711).
+bm_status bm_cmd_token(bm_device* d, bm_span args, bm_cbor_writer* out);
 
 // ---- locks.c: the two locks, the seal, the fuses.
 typedef struct {
@@ -107,6 +154,10 @@ bm_status bm_unconfigure(bm_device* d);
 void bm_write_boot(const bm_device* d, bm_cbor_writer* w);
 void bm_write_rng(const bm_device* d, bm_cbor_writer* w);
 void bm_write_slot(bm_device* d, unsigned slot, bm_cbor_writer* w);
+// bm_write_signed writes `key` and a COSE_Sign1 of the content by an identity; `type` goes into the
+// protected header (RFC 9596). The content may lie in d->scratch.
+bm_status bm_write_signed(bm_device* d, bm_identity* id, const char* type, bm_span content,
+                          const char* key, bm_cbor_writer* out);
 // bm_write_report signs with the key of a slot, if it has one.
 bm_status bm_write_report(bm_device* d, unsigned slot, bm_span nonce, bm_cbor_writer* w);
 
@@ -124,8 +175,14 @@ bm_status bm_cmd_self_test(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_put_secret(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_secret_check(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_update_open(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_image_offer(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_anchors(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_seed_facts(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_derive(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_voucher_request(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_voucher(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_owner(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_owner_cacerts(bm_device* d, bm_span args, bm_cbor_writer* out);
 bool bm_flash_put(bm_device* d, uint32_t offset, const uint8_t* data, size_t size);
 bool bm_flash_clear(bm_device* d, uint32_t offset, uint32_t size);
 

@@ -37,6 +37,20 @@ typedef enum {
   BM_CMD_ELEMENT_FACTS = 34,
   BM_CMD_SEED_FACTS = 35,
   BM_CMD_DERIVE = 36,
+  BM_CMD_IMAGE_OFFER = 50,
+  BM_CMD_ANCHORS = 51,
+  BM_CMD_BOOT_LOG = 60,
+  BM_CMD_TOKEN = 61,
+  BM_CMD_TAM_MESSAGE = 62,
+  BM_CMD_UPDATE_BEGIN = 63,
+  BM_CMD_UPDATE_WRITE = 64,
+  BM_CMD_UPDATE_FINISH = 65,
+  BM_CMD_UPDATE_CONFIRM = 66,
+  BM_CMD_UPDATE_STATE = 67,
+  BM_CMD_VOUCHER_REQUEST = 70,
+  BM_CMD_VOUCHER = 71,
+  BM_CMD_OWNER = 72,
+  BM_CMD_OWNER_CACERTS = 73,
   BM_CMD_BAD_FRAME = 126,  // device to station: something unreadable arrived, resend
   BM_CMD_CONTINUE = 127,   // station to device: the next part of a long answer
 } bm_command;

@@ -135,7 +135,7 @@ static void write_body(bm_device* d, bm_span nonce, bm_cbor_writer* w) {
 }
 
 // write_header writes the protected header: the chain if there is one, else the key's digest.
-static void write_header(const bm_identity* id, bm_cbor_writer* w) {
+static void write_header(const bm_identity* id, const char* type, bm_cbor_writer* w) {
   size_t map = bm_cbor_open(w);
   bm_cbor_put_uint(w, 1);
   bm_cbor_put_int(w, -7);
@@ -156,15 +156,39 @@ static void write_header(const bm_identity* id, bm_cbor_writer* w) {
   }
   // RFC 9596: the type is signed, so this signature cannot be shown as one over something else.
   bm_cbor_put_uint(w, 16);
-  bm_cbor_put_text(w, kReportType);
+  bm_cbor_put_text(w, type);
   bm_cbor_close(w, map);
 }
 
 static size_t head_size(size_t n) { return n < 24 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5; }
 
+bm_status bm_write_signed(bm_device* d, bm_identity* id, const char* type, bm_span content,
+                          const char* key, bm_cbor_writer* out) {
+  bm_cbor_writer header;
+  uint8_t digest[32];
+  uint8_t signature[64];
+  bm_cbor_start(&header, d->header, sizeof d->header);
+  write_header(id, type, &header);
+  bm_span protected_header = bm_span_of(header.buffer, header.size);
+  bool good = !header.full && bm_cose_digest(protected_header, content, digest) &&
+              bm_identity_sign(d, id, digest, signature);
+  bm_wipe(id->key, sizeof id->key);
+  if (!good) return bm_fail(d, BM_E_HARDWARE, "the statement could not be signed");
+  size_t size = 1 + 1 + head_size(header.size) + header.size + 1 + head_size(content.n) +
+                content.n + head_size(sizeof signature) + sizeof signature;
+  bm_cbor_put_text(out, key);
+  bm_cbor_head(out, BM_CBOR_BYTES, size);
+  bm_cbor_head(out, BM_CBOR_TAG, 18);
+  bm_cbor_head(out, BM_CBOR_ARRAY, 4);
+  bm_cbor_put_bytes(out, protected_header);
+  bm_cbor_head(out, BM_CBOR_MAP, 0);
+  bm_cbor_put_bytes(out, content);
+  bm_cbor_put_bytes(out, bm_span_of(signature, sizeof signature));
+  return BM_OK;
+}
+
 bm_status bm_write_report(bm_device* d, unsigned slot, bm_span nonce, bm_cbor_writer* out) {
   bm_cbor_writer body;
-  bm_cbor_writer header;
   bm_cbor_start(&body, d->scratch, sizeof d->scratch);
   write_body(d, nonce, &body);
   if (body.full) return bm_fail(d, BM_E_TOO_LARGE, "the report does not fit");
@@ -175,28 +199,8 @@ bm_status bm_write_report(bm_device* d, unsigned slot, bm_span nonce, bm_cbor_wr
   bool sign =
       id.occupied && d->running != BM_NO_STAGE && (!id.chip || d->hal.chip_active(d->hal.ctx));
   bm_cbor_entry_bool(out, "signed", sign);
-  if (!sign) {
-    bm_cbor_entry_bytes(out, "report", content);
-    return BM_OK;
-  }
-  uint8_t digest[32];
-  uint8_t signature[64];
-  bm_cbor_start(&header, d->header, sizeof d->header);
-  write_header(&id, &header);
-  bm_span protected_header = bm_span_of(header.buffer, header.size);
-  bool good = !header.full && bm_cose_digest(protected_header, content, digest) &&
-              bm_identity_sign(d, &id, digest, signature);
+  if (sign) return bm_write_signed(d, &id, kReportType, content, "report", out);
   bm_wipe(id.key, sizeof id.key);
-  if (!good) return bm_fail(d, BM_E_HARDWARE, "the report could not be signed");
-  size_t size = 1 + 1 + head_size(header.size) + header.size + 1 + head_size(body.size) +
-                body.size + head_size(sizeof signature) + sizeof signature;
-  bm_cbor_put_text(out, "report");
-  bm_cbor_head(out, BM_CBOR_BYTES, size);
-  bm_cbor_head(out, BM_CBOR_TAG, 18);
-  bm_cbor_head(out, BM_CBOR_ARRAY, 4);
-  bm_cbor_put_bytes(out, protected_header);
-  bm_cbor_head(out, BM_CBOR_MAP, 0);
-  bm_cbor_put_bytes(out, content);
-  bm_cbor_put_bytes(out, bm_span_of(signature, sizeof signature));
+  bm_cbor_entry_bytes(out, "report", content);
   return BM_OK;
 }

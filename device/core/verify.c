@@ -45,12 +45,21 @@ const char* bm_verdict_text(bm_verdict verdict) {
       [BM_REFUSED_EKU] = "the signer lacks the extended key usage",
       [BM_REFUSED_POLICY] = "the signer lacks the certificate policy",
       [BM_REFUSED_SUBJECT] = "the signer is not the named subject",
+      [BM_REFUSED_SUBORDINATE] = "the chain does not pass through the named authority",
+      [BM_REFUSED_NAMES] = "the signer's name lies outside the anchor's constraints",
       [BM_REFUSED_SIGNATURE] = "the signature is wrong",
       [BM_REFUSED_IMAGE_DIGEST] = "the image is not the one that was signed",
       [BM_REFUSED_IMAGE_SIZE] = "the image is shorter than its manifest says",
       [BM_REFUSED_IMAGE_KIND] = "the image is of another kind",
       [BM_REFUSED_VERSION] = "this version has been retired by fuse",
       [BM_REFUSED_EMPTY] = "nothing is installed",
+      [BM_REFUSED_OLDER] = "older than what is installed",
+      [BM_REFUSED_NONE_LEFT] = "would leave no anchor to verify with",
+      [BM_REFUSED_ROLLBACK] = "rolled back: older than what this device has taken",
+      [BM_REFUSED_PRIVILEGE] = "the manifest of the TAM does not give this privilege",
+      [BM_REFUSED_UNKNOWN_ANCHOR] = "there is no anchor of that id to change",
+      [BM_REFUSED_KNOWN_ANCHOR] = "an anchor of that id is there already",
+      [BM_REFUSED_OTHER_DEVICE] = "it is for another device",
   };
   return verdict < BM_VERDICTS ? kTexts[verdict] : "unknown verdict";
 }
@@ -232,6 +241,30 @@ static bool subject_is(const mbedtls_x509_crt* c, bm_span text) {
   return false;
 }
 
+static bool has_attribute(const mbedtls_x509_crt* c, const char* oid, size_t oid_size,
+                          bm_span text) {
+  for (const mbedtls_x509_name* name = &c->subject; name != NULL; name = name->next) {
+    if (bm_span_equal(bm_span_of(name->oid.p, name->oid.len), bm_span_of(oid, oid_size)) &&
+        bm_span_equal(bm_span_of(name->val.p, name->val.len), text)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// passes_through finds an authority of this common name between the anchor and the signer. The
+// whole chain has been checked by then.
+static bool passes_through(const work* w, bm_span text) {
+  if (w->signer == NULL || w->signer != &w->chain) return false;
+  for (const mbedtls_x509_crt* c = w->chain.next; c != NULL; c = c->next) {
+    if (!bm_span_equal(spki_of(c), w->anchor_spki) &&
+        has_attribute(c, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN), text)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static bool list_has_level(bm_cbor_walk walk, unsigned level) {
   bm_span item;
   uint64_t value;
@@ -277,6 +310,16 @@ static bm_verdict apply_policy(const work* w, bm_span policy, unsigned level, co
   if (bm_cbor_find(policy, "subject", &value) &&
       (!bm_cbor_string(value, &text) || w->signer == NULL || !subject_is(w->signer, text))) {
     return BM_REFUSED_SUBJECT;
+  }
+  if (bm_cbor_find(policy, "organization", &value) &&
+      (!bm_cbor_string(value, &text) || w->signer == NULL ||
+       !has_attribute(w->signer, MBEDTLS_OID_AT_ORGANIZATION,
+                      MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION), text))) {
+    return BM_REFUSED_NAMES;
+  }
+  if (bm_cbor_find(policy, "subordinate", &value) &&
+      (!bm_cbor_string(value, &text) || !passes_through(w, text))) {
+    return BM_REFUSED_SUBORDINATE;
   }
   return BM_ACCEPTED;
 }

@@ -2,7 +2,7 @@
 // The device's one verifier: every stage of the boot chain, every trial and every bundle goes
 // through bm_verify_object, so what a trial shows is what a boot does.
 // Leaves out validity dates (a device in a factory has no clock; the report says so), revocation
-// and name constraints. Thread rule: no shared state.
+// and name constraints beyond the signer's organization. Thread rule: no shared state.
 #pragma once
 
 #include "image.h"
@@ -27,6 +27,15 @@ typedef enum {
   BM_REFUSED_IMAGE_KIND = 16,
   BM_REFUSED_VERSION = 17,
   BM_REFUSED_EMPTY = 18,
+  BM_REFUSED_OLDER = 19,
+  BM_REFUSED_NONE_LEFT = 20,
+  BM_REFUSED_ROLLBACK = 21,
+  BM_REFUSED_PRIVILEGE = 22,
+  BM_REFUSED_UNKNOWN_ANCHOR = 23,
+  BM_REFUSED_KNOWN_ANCHOR = 24,
+  BM_REFUSED_OTHER_DEVICE = 25,
+  BM_REFUSED_SUBORDINATE = 26,
+  BM_REFUSED_NAMES = 27,
   BM_VERDICTS,
 } bm_verdict;
 
@@ -41,7 +50,7 @@ typedef struct {
 } bm_verify_result;
 
 // bm_verify_object checks the COSE_Sign1 `object` under `anchor`, applying the anchor's policy:
-// levels, eku, policy_oid, subject, algorithms.
+// levels, eku, policy_oid, subject, organization, subordinate, algorithms.
 bm_verdict bm_verify_object(const bm_anchor* anchor, bm_span object, bm_verify_result* result);
 
 // bm_cose_digest is the SHA-256 of what a COSE_Sign1 signs (RFC 9052 section 4.4).

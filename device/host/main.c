@@ -106,6 +106,13 @@ static uint32_t millis(void* m) {
   return (uint32_t)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
+static bool unix_seconds(void* m, uint64_t* out) {
+  (void)m;
+  time_t now = time(NULL);
+  *out = (uint64_t)now;
+  return now > 0;
+}
+
 static void power_on(machine* m) {
   bm_hal hal = {.ctx = m,
                 .board = m->parts.board,
@@ -133,7 +140,8 @@ static void power_on(machine* m) {
                 .seed_own = m->seed.mixes ? seed_own : NULL,
                 .element = m->behind,
                 .reset = reset,
-                .millis = millis};
+                .millis = millis,
+                .unix_seconds = unix_seconds};
   memcpy(hal.uid, m->parts.fuses + NVM_UID_AT, hal.uid_size);
   m->reset = false;
   m->debug.reset = false;

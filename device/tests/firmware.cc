@@ -61,6 +61,7 @@ Bytes MakeCertificate(const CertificateOptions& o, crypto::SoftwareSigner& subje
   X509_set_version(cert, 2);
   static long serial = 1;
   ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
+  if (!o.organization.empty()) AddText(X509_get_subject_name(cert), "O", o.organization);
   AddText(X509_get_subject_name(cert), "CN", o.cn);
   AddText(X509_get_issuer_name(cert), "CN", issuer_cn);
   X509_gmtime_adj(X509_getm_notBefore(cert), -172800);

@@ -25,6 +25,7 @@ struct CertificateOptions {
   std::string critical_unknown;  // OID of a critical extension nobody knows
   bool sha1 = false;
   bool expired = false;
+  std::string organization;  // empty: none
 };
 
 // MakeCertificate gives the DER. `issuer_cn` is put into the issuer's name.

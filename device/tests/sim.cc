@@ -103,6 +103,10 @@ struct SimHal {
   }
   static void Reset(void* ctx) { Of(ctx).reset_ = true; }
   static uint32_t Millis(void*) { return 0; }
+  static bool UnixSeconds(void* ctx, uint64_t* out) {
+    *out = Of(ctx).clock.value_or(0);
+    return true;
+  }
 };
 
 Sim::Sim(const std::string& board, ByteView test_image)
@@ -151,6 +155,7 @@ void Sim::PowerOn() {
   if (!own_entropy.empty()) hal.seed_own = SimHal::SeedOwn;
   hal.reset = SimHal::Reset;
   hal.millis = SimHal::Millis;
+  if (clock) hal.unix_seconds = SimHal::UnixSeconds;
   bm_device_start(device_.get(), &hal);
 }
 

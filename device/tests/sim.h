@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,8 @@ class Sim {
   uint32_t next_sequence = 1;
   // What the chip's maker put in; takes effect at the next power-on.
   Bytes seed;
-  Bytes own_entropy;  // of the chip; empty: it mixes none in
+  std::optional<uint64_t> clock;  // seconds since 1970; none: it has no clock
+  Bytes own_entropy;              // of the chip; empty: it mixes none in
 
  private:
   friend struct SimHal;

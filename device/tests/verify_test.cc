@@ -127,6 +127,31 @@ TEST(Verify, PolicyMustBeMet) {
   EXPECT_EQ(under("levels", "3", good), BM_REFUSED_LEVEL) << "an unreadable rule refuses";
 }
 
+TEST(Verify, TheNamedAuthorityMustBeOnTheWayAndNamesInside) {
+  Pki p;
+  Bytes good = Sign(p.ee, {p.ee_cert, p.sub_cert});
+  auto under = [&](const char* key, cbor::Value value, const Bytes& object) {
+    return Verify({.data = Spki(p.root), .policy = {{key, std::move(value)}}}, object).verdict;
+  };
+  EXPECT_EQ(under("subordinate", "sub", good), BM_ACCEPTED);
+  EXPECT_EQ(under("subordinate", "other", good), BM_REFUSED_SUBORDINATE);
+  EXPECT_EQ(under("subordinate", "su", good), BM_REFUSED_SUBORDINATE);
+  // Neither the anchor nor the signer is an authority in between.
+  Bytes with_root = Sign(p.ee, {p.ee_cert, p.sub_cert, p.root_cert});
+  EXPECT_EQ(under("subordinate", "root", with_root), BM_REFUSED_SUBORDINATE);
+  EXPECT_EQ(under("subordinate", "ee", good), BM_REFUSED_SUBORDINATE);
+  EXPECT_EQ(under("subordinate", "sub", Sign(p.ee, {p.direct})), BM_REFUSED_SUBORDINATE);
+  EXPECT_EQ(under("subordinate", "sub", Sign(p.root)), BM_REFUSED_SUBORDINATE);
+  EXPECT_EQ(under("subordinate", uint64_t{1}, good), BM_REFUSED_SUBORDINATE);
+  Bytes inside =
+      MakeCertificate({.cn = "ee", .key_usage = "digitalSignature", .organization = "Acme"}, *p.ee,
+                      *p.root, "root");
+  EXPECT_EQ(under("organization", "Acme", Sign(p.ee, {inside})), BM_ACCEPTED);
+  EXPECT_EQ(under("organization", "Acme Ltd", Sign(p.ee, {inside})), BM_REFUSED_NAMES);
+  EXPECT_EQ(under("organization", "Acme", good), BM_REFUSED_NAMES);
+  EXPECT_EQ(under("organization", "ee", good), BM_REFUSED_NAMES);
+}
+
 TEST(Verify, EveryFlippedBitIsRefused) {
   Pki p;
   Anchor anchor{.data = Spki(p.root)};

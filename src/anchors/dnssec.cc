@@ -179,20 +179,6 @@ Result<AnchorFacts> ReadDnsRecords(std::string_view text) {
   return facts;
 }
 
-const std::vector<RootKey>& RootKeys() {
-  // Digests and first dates: root-anchors.xml of IANA. The hand-over of 2018 took place on its
-  // date; that of 2026 is the announced one.
-  static const std::vector<RootKey> keys = {
-      {"KSK-2010", 19036, "49AAC11D7B6F6446702E54A1607371607A1A41855200FD2CE1CDDE32F24E8FB5",
-       *ParseTime("2010-07-15"), *ParseTime("2018-10-11T16:00:00Z")},
-      {"KSK-2017", 20326, "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
-       *ParseTime("2018-10-11T16:00:00Z"), *ParseTime("2026-10-11T16:00:00Z")},
-      {"KSK-2024", 38696, "683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
-       *ParseTime("2026-10-11T16:00:00Z"), std::nullopt},
-  };
-  return keys;
-}
-
 std::vector<const RootKey*> RootKeysIn(const AnchorFacts& facts) {
   std::vector<const RootKey*> out;
   for (const RootKey& known : RootKeys()) {

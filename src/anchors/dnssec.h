@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DNSSEC root's anchors: DNSKEY and DS records in zone-file form (root.key, root.ds) and
-// root-anchors.xml. Leaves out the RFC 5011 life and every other zone. Pure; thread-compatible.
+// root-anchors.xml. Leaves out the RFC 5011 life (rfc5011.h) and every other zone. Pure;
+// thread-compatible.
 #pragma once
 
 #include <optional>
@@ -43,14 +44,22 @@ Result<AnchorFacts> ReadDnsRecords(std::string_view text);
 // how XML readers are harmed. Source: RFC 9718 section 2. Errors: anchors.dnssec-malformed.
 Result<AnchorFacts> ReadRootAnchorsXml(std::string_view xml);
 
-// RootKey is one key signing key the root has had, with the time in which it signs the root's keys.
+// RootKey is one key signing key the root has had, with the days of its life (root_history.cc names
+// the source of each). What is absent has not happened and is not announced.
 struct RootKey {
   std::string_view name;  // "KSK-2017"
   uint16_t tag;
   std::string_view sha256;  // DS digest type 2, upper case hexadecimal
+  std::string_view key;     // the DNSKEY's public key in base64; flags 257, algorithm 8
+  Time published;           // from then on firmware could be built with it
+  Time in_zone;
   Time signs_from;
-  std::optional<Time> signs_until;
+  std::optional<Time> signs_until, revoked, removed;
+  Dnskey Record() const;
 };
+// IsAnnounced is true for dates of the history that were announced when it was written down, and
+// not yet seen to happen.
+bool IsAnnounced(Time at);
 // RootKeys is the history we know, oldest first.
 const std::vector<RootKey>& RootKeys();
 // RootKeysIn names the known keys a file holds, found by digest and never by key tag alone.

@@ -13,9 +13,9 @@ namespace birthmark::anchors {
 // P-256 and P-384, RSA of 2048 to 4096 bits. It has no EdDSA.
 bool BootVerifierCan(std::string_view key_algorithm);
 
-// IsBootAnchor is true for an anchor that the device's own verifier uses: one that verifies a stage
-// or a bundle, first boot, TAM, and software update; never an OpenPGP keyring, whose keys another
-// program reads.
+// IsBootAnchor is true for an anchor that the device's own verifier uses: one that verifies a
+// stage, a bundle or a voucher, first boot, TAM, and software update; never an OpenPGP keyring,
+// whose keys another program reads.
 bool IsBootAnchor(const plan::Anchor& anchor);
 
 // InspectFacts finds: anchors.not-its-kind, anchors.not-its-form, anchors.algorithm-not-verifiable,

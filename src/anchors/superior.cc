@@ -13,10 +13,12 @@ namespace birthmark::anchors {
 namespace {
 
 using plan::Change;
+using vocab::StageKind;
 using vocab::StoreKind;
 
 std::string StoreNode(std::string_view id) { return fmt::format("store:{}", id); }
 std::string StageNode(std::string_view id) { return fmt::format("stage:{}", id); }
+std::string ProcessorNode(std::string_view id) { return fmt::format("processor:{}", id); }
 std::string AnchorNode(std::string_view id) { return fmt::format("anchor:{}", id); }
 
 template <class T>
@@ -70,6 +72,7 @@ const plan::Anchor* SuperiorGraph::FindAnchor(std::string_view id) const {
 
 SuperiorGraph SuperiorGraph::Build(const plan::Plan& plan) {
   SuperiorGraph g;
+  g.processors_ = plan.processors;
   g.stores_ = plan.stores;
   g.stages_ = plan.stages;
   g.anchors_ = plan.anchors;
@@ -99,6 +102,15 @@ SuperiorGraph SuperiorGraph::Build(const plan::Plan& plan) {
   for (const auto& a : g.anchors_) {
     if (g.FindStore(a.store) != nullptr)
       g.edges_.push_back({StoreNode(a.store), AnchorNode(a.id), EdgeType::kHolds});
+  }
+  if (g.processors_.size() > 1) {
+    for (const auto& p : g.processors_) {
+      g.nodes_.push_back({ProcessorNode(p.id), NodeType::kProcessor, p.line});
+      for (const std::string& other : p.reaches)
+        g.edges_.push_back({ProcessorNode(p.id), ProcessorNode(other), EdgeType::kReaches});
+      if (p.boots_after)
+        g.edges_.push_back({ProcessorNode(*p.boots_after), ProcessorNode(p.id), EdgeType::kBoots});
+    }
   }
   g.FindDangling();
   g.FindCycles();
@@ -164,11 +176,50 @@ Derived SuperiorGraph::OfStore(const plan::Store& store, std::vector<std::string
   return ByNature(store, std::move(path));
 }
 
+Derived SuperiorGraph::OfProcessor(const plan::Processor& processor) const {
+  for (const StageKind kind : {StageKind::kFirstStage, StageKind::kSecondStage,
+                               StageKind::kTamStage, StageKind::kApplication}) {
+    for (const auto& stage : stages_) {
+      if (stage.processor != processor.id || stage.kind != kind) continue;
+      Derived d = OfStage(stage, {});
+      if (d.by != Change::By::kNobody) return d;
+    }
+  }
+  return Nobody({});
+}
+
+void SuperiorGraph::Reached(const plan::Store& store, Derived& d) const {
+  // Flash and memory are reached over a bus; masks, fuses and parts that guard themselves are not.
+  if (store.kind == StoreKind::kMaskRom || store.kind == StoreKind::kOtpFuse ||
+      store.kind == StoreKind::kSecureElement || store.kind == StoreKind::kDiscreteTpm ||
+      d.by == Change::By::kUnprotected) {
+    return;
+  }
+  for (const auto& p : processors_) {
+    if (std::ranges::find(p.reaches, store.processor) == p.reaches.end()) continue;
+    const Derived over = OfProcessor(p);
+    if (over.by == Change::By::kNobody) continue;
+    Change also = over.ToChange();
+    also.channel = fmt::format("{}, which reaches {}", p.id, store.processor);
+    if (d.by == Change::By::kNobody) {
+      d.by = also.by;
+      d.who = also.who;
+      d.channel = also.channel;
+      d.path.push_back(ProcessorNode(p.id));
+      d.path.insert(d.path.end(), over.path.begin(), over.path.end());
+      d.software_lock = false;
+    } else if (also.by != d.by || also.who != d.who) {
+      d.also.push_back(std::move(also));
+    }
+  }
+}
+
 DerivedAspects SuperiorGraph::AspectsOf(std::string_view id) const {
   const plan::Anchor* anchor = FindAnchor(id);
   const plan::Store* store = anchor == nullptr ? nullptr : FindStore(anchor->store);
   if (store == nullptr) return {};
-  const Derived base = OfStore(*store, {AnchorNode(id)});
+  Derived base = OfStore(*store, {AnchorNode(id)});
+  Reached(*store, base);
   DerivedAspects out{base, base, base};
   if (!store->writable_after_lock) return out;
   // In a store that stays writable, software may let a role in. Which role is the plan's word; that

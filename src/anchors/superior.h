@@ -16,10 +16,10 @@
 
 namespace birthmark::anchors {
 
-enum class NodeType { kStore, kStage, kAnchor };
+enum class NodeType { kStore, kStage, kAnchor, kProcessor };
 
-// Node is a store, a stage or an anchor. Its id carries the type, since the three have ids of their
-// own: "store:spi", "stage:first-stage", "anchor:boot".
+// Node is a store, a stage, an anchor, or a processor of a device with several. Its id carries the
+// type, since each has ids of its own: "store:spi", "stage:first-stage", "anchor:boot".
 struct Node {
   std::string id;
   NodeType type = NodeType::kStore;
@@ -31,6 +31,8 @@ enum class EdgeType {
   kHolds,     // store -> the stages and anchors in it
   kVerifies,  // anchor -> the stage that it verifies
   kProtects,  // stage, anchor or store -> the store whose content it vouches for
+  kReaches,   // processor -> the processor whose memory and flash it can write
+  kBoots,     // processor -> the processor that starts after it
 };
 struct Edge {
   std::string from, to;
@@ -48,6 +50,9 @@ struct Derived {
   std::vector<std::string> path;   // node ids from the anchor to what decided
   bool leans_on_declared = false;  // the role is the plan's own word, the graph only allows it
   bool software_lock = false;      // nobody, but only as long as a lock in software holds
+  // Who else can, over a processor that reaches this one's memory whatever it checks of itself: as
+  // `by` and `who`, with the processors in `channel`. When `by` is nobody the first stands there.
+  std::vector<plan::Change> also;
   plan::Change ToChange() const { return {by, who, channel}; }
 };
 
@@ -82,6 +87,10 @@ class SuperiorGraph {
   // Verdict is who can change the content of a store or stage.
   Derived OfStore(const plan::Store& store, std::vector<std::string> path) const;
   Derived OfStage(const plan::Stage& stage, std::vector<std::string> path) const;
+  // Reached adds what other processors can do to a store's content.
+  void Reached(const plan::Store& store, Derived& d) const;
+  // OfProcessor is who can change the earliest code of a processor that anybody can change.
+  Derived OfProcessor(const plan::Processor& processor) const;
   // Holder is the one stage that is the content of a store with nothing named as its protector.
   const plan::Stage* Holder(const plan::Store& store) const;
   std::optional<std::string> Above(const std::string& node) const;
@@ -92,6 +101,7 @@ class SuperiorGraph {
   void FindCycles();
   void FindLoose();
 
+  std::vector<plan::Processor> processors_;
   std::vector<plan::Store> stores_;
   std::vector<plan::Stage> stages_;
   std::vector<plan::Anchor> anchors_;

@@ -245,5 +245,56 @@ TEST(SuperiorGraph, UnknownAnchorAndEmptyPlanAnswerNothing) {
   EXPECT_TRUE(g.findings().empty());
 }
 
+// Composite is a host behind a BMC that writes its flash and a GPU that reaches its memory.
+plan::Plan Composite() {
+  plan::Plan p = Bmc(plan::Lock::kFuse);
+  auto processor = [&](std::string id, std::optional<std::string> after,
+                       std::vector<std::string> reaches) {
+    plan::Processor x;
+    x.id = std::move(id);
+    x.role = x.id;
+    x.boots_after = std::move(after);
+    x.reaches = std::move(reaches);
+    p.processors.push_back(std::move(x));
+  };
+  processor("bmc", std::nullopt, {"host"});
+  processor("gpu", "bmc", {"host"});
+  processor("host", "gpu", {});
+  for (auto& s : p.stores) s.processor = "host";
+  for (auto& s : p.stages) s.processor = "host";
+  for (const char* id : {"bmc", "gpu"}) {
+    p.stores.push_back(MakeStore(std::string(id) + "-flash", StoreKind::kSpiNor));
+    p.stores.back().processor = id;
+    p.anchors.push_back(MakeAnchor(std::string(id) + "-key", "fuses"));
+    p.stages.push_back(MakeStage(std::string(id) + "-first", StageKind::kFirstStage,
+                                 std::string(id) + "-flash", std::string(id) + "-key"));
+    p.stages.back().processor = id;
+  }
+  return p;
+}
+
+TEST(SuperiorGraph, WhoReachesMemoryChangesWhatIsInIt) {
+  const SuperiorGraph g = SuperiorGraph::Build(Composite());
+  EXPECT_THAT(g.edges(), Contains(Edge{"processor:gpu", "processor:host", EdgeType::kReaches}));
+  EXPECT_THAT(g.edges(), Contains(Edge{"processor:gpu", "processor:host", EdgeType::kBoots}));
+  // The first stage is locked against the host alone.
+  const Derived boot = g.AspectsOf("boot").replace;
+  EXPECT_EQ(boot.by, Change::By::kArtifact);
+  EXPECT_EQ(boot.who, "bmc-key");
+  EXPECT_EQ(boot.channel, "bmc, which reaches host");
+  ASSERT_EQ(boot.also.size(), 1u);
+  EXPECT_EQ(boot.also[0].who, "gpu-key");
+  EXPECT_THAT(boot.path, Contains("processor:bmc"));
+  // The host's own way stays the first, the others stand beside it.
+  const Derived update = g.AspectsOf("update").remove;
+  EXPECT_EQ(update.who, "boot");
+  EXPECT_EQ(update.also.size(), 2u);
+  // Fuses and masks are on no bus; a processor that nobody can change changes nothing.
+  EXPECT_EQ(g.AspectsOf("fuse-key").replace.by, Change::By::kNobody);
+  plan::Plan p = Composite();
+  for (auto& s : p.stages) s.lock = plan::Lock::kFuse;
+  EXPECT_EQ(SuperiorGraph::Build(p).AspectsOf("boot").replace.by, Change::By::kNobody);
+}
+
 }  // namespace
 }  // namespace birthmark::anchors

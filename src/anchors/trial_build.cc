@@ -18,15 +18,20 @@ namespace {
 using crypto::DerWriter;
 namespace der = crypto::der;
 
-Bytes CommonName(std::string_view cn) {
+// CommonName is a name of one attribute, or of two where an organization is given.
+Bytes CommonName(std::string_view cn, std::string_view organization = "") {
   Bytes out;
   DerWriter(out).Sequence([&](DerWriter& name) {
-    name.Nest(der::kSet, [&](DerWriter& set) {
-      set.Sequence([&](DerWriter& attribute) {
-        attribute.Oid("2.5.4.3");
-        attribute.Utf8(cn);
+    auto attribute = [&](std::string_view oid, std::string_view value) {
+      name.Nest(der::kSet, [&](DerWriter& set) {
+        set.Sequence([&](DerWriter& a) {
+          a.Oid(oid);
+          a.Utf8(value);
+        });
       });
-    });
+    };
+    if (!organization.empty()) attribute("2.5.4.10", organization);
+    attribute("2.5.4.3", cn);
   });
   return out;
 }
@@ -195,13 +200,17 @@ Result<std::vector<Bytes>> TrialBuilder::Chain(const TrialSpec& spec, const Issu
     const std::string role =
         fmt::format("{} subordinate {}", spec.subordinate ? "trial" : "other", level);
     BM_TRY(crypto::Signer * signer, TestAuthority(role));
-    const Bytes name = CommonName(role);
+    // Where the device insists on an authority, it insists on a name; the key is the trial's own.
+    const bool insisted = spec.subordinate && level == 2 && !setup_.subordinate.empty();
+    const Bytes name = CommonName(insisted ? setup_.subordinate : role);
     BM_TRY(Bytes certificate, Certify(issuer, name, signer->public_key().spki(), nullptr,
                                       static_cast<int>(spec.level - level - 1)));
     chain.push_back(std::move(certificate));
     issuer = {name, signer};
   }
-  const Bytes subject = CommonName(spec.subject ? setup_.subject : "Somebody else");
+  const bool elsewhere = spec.varies == Varies::kNames;
+  const Bytes subject = CommonName(spec.subject ? setup_.subject : "Somebody else",
+                                   elsewhere ? "Another organization" : setup_.organization);
   BM_TRY(Bytes certificate, Certify(issuer, subject, spki, &spec, 0));
   chain.push_back(std::move(certificate));
   std::ranges::reverse(chain);

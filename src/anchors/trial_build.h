@@ -35,6 +35,8 @@ struct TrialSetup {
   std::string eku = "1.3.6.1.5.5.7.3.43";  // id-kp-updatePackageSigning, RFC 9809
   std::string policy_oid = "1.3.6.1.4.1.32473.1.1";
   std::string subject = "Trial signer";  // commonName
+  std::string organization;              // organizationName; empty: none
+  std::string subordinate;  // commonName of the authority that the device insists on; empty: any
   Time now;
 };
 

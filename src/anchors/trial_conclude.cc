@@ -20,6 +20,8 @@ std::string_view PolicyWord(Varies v) {
       return "subject";
     case Varies::kSubordinate:
       return "specific-subordinate";
+    case Varies::kNames:
+      return "name-constraints";
     default:
       return "";
   }

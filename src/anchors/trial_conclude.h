@@ -29,8 +29,8 @@ struct Conclusion {
   std::vector<std::string> refused_algorithms;
   std::vector<std::string> keys;  // accepted, in the vocabulary's words, sorted
   // lock_policy holds the words of pki-lock-policy whose absence was refused: "eku", "policy-oid",
-  // "specific-subordinate", "subject"; or "none" alone when something was tried and nothing
-  // mattered.
+  // "name-constraints", "specific-subordinate", "subject"; or "none" alone when something was tried
+  // and nothing mattered.
   std::vector<std::string> lock_policy;
   std::vector<std::string> lock_policy_tried;
 

@@ -13,7 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-TrialBasis Basis(uint32_t level) {
+TrialBasis BasisAt(uint32_t level) {
   return {"update", level, "ecdsa-p256-sha256", "ecdsa-p256-sha256", true};
 }
 
@@ -21,7 +21,7 @@ TrialBasis Basis(uint32_t level) {
 template <class Accepts>
 std::vector<TrialResult> Play(uint32_t level, Accepts accepts) {
   std::vector<TrialResult> out;
-  for (const TrialSpec& s : PlanTrials(Basis(level))) {
+  for (const TrialSpec& s : PlanTrials(BasisAt(level))) {
     TrialResult r;
     r.spec = s;
     r.accepted = s.right_key && !s.tampered && accepts(s);

@@ -9,6 +9,23 @@
 
 namespace birthmark::anchors {
 
+std::optional<std::string> OrganizationOf(const plan::Anchor& anchor) {
+  // One attribute of one name, without RFC 4514's joining and escaping: what the device compares.
+  // Of several names any may fit (docs/formats/plan.md), which it cannot compare.
+  constexpr std::string_view kOrganization = "dn:O=";
+  std::optional<std::string> out;
+  size_t names = 0;
+  for (const std::string& name : anchor.name_constraints) {
+    if (!name.starts_with("dn:")) continue;
+    ++names;
+    if (name.starts_with(kOrganization) && name.size() > kOrganization.size() &&
+        name.find_first_of(",+\\\"") == std::string::npos) {
+      out = name.substr(kOrganization.size());
+    }
+  }
+  return names == 1 ? out : std::nullopt;
+}
+
 std::optional<TrialBasis> BasisOf(const plan::Plan& plan, const plan::Anchor& anchor) {
   if (!IsBootAnchor(anchor) || !anchor.pki) return std::nullopt;
   const auto pki = std::ranges::find(plan.pkis, *anchor.pki, &plan::Pki::id);
@@ -28,6 +45,7 @@ std::optional<TrialBasis> BasisOf(const plan::Plan& plan, const plan::Anchor& an
   b.anchor_algorithm = TrialAlgorithmOfKey(vocab::ToText(own));
   b.algorithm = b.level == 1 ? b.anchor_algorithm
                              : std::string(TrialAlgorithmOfKey(vocab::ToText(end_entity)));
+  b.names = OrganizationOf(anchor).has_value();
   if (b.algorithm.empty()) return std::nullopt;
   return b;
 }
@@ -68,6 +86,7 @@ std::vector<TrialSpec> PlanTrials(const TrialBasis& basis) {
   add(Varies::kPolicy, "policy-oid").policy = false;
   add(Varies::kSubject, "subject").subject = false;
   if (basis.level >= 3) add(Varies::kSubordinate, "subordinate").subordinate = false;
+  if (basis.names) add(Varies::kNames, "name-constraints");
   return out;
 }
 

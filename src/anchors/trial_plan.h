@@ -23,7 +23,12 @@ struct TrialBasis {
   std::string algorithm;         // of the signer, a name of TrialAlgorithms
   std::string anchor_algorithm;  // of the anchor's own key; empty: no level-1 object is offered
   bool have_key = true;  // the anchor's private key is at hand: rehearsal, or an anchor of our own
+  bool names = false;    // the anchor constrains its signers' names
 };
+
+// OrganizationOf is the organization that an anchor's name constraints demand of its signers
+// ("dn:O=Acme"); the device's verifier compares no other constraint.
+std::optional<std::string> OrganizationOf(const plan::Anchor& anchor);
 
 // BasisOf reads the good object off the plan: the level at which the anchor's PKI has its end
 // entities, unless the anchor accepts only others; its end entities' algorithm. Absent for an

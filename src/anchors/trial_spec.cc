@@ -8,7 +8,7 @@
 namespace birthmark::anchors {
 namespace {
 
-constexpr std::array<std::pair<Varies, std::string_view>, 9> kVaries{{
+constexpr std::array<std::pair<Varies, std::string_view>, 10> kVaries{{
     {Varies::kNothing, "nothing"},
     {Varies::kLevel, "level"},
     {Varies::kAlgorithm, "algorithm"},
@@ -16,6 +16,7 @@ constexpr std::array<std::pair<Varies, std::string_view>, 9> kVaries{{
     {Varies::kPolicy, "policy-oid"},
     {Varies::kSubject, "subject"},
     {Varies::kSubordinate, "subordinate"},
+    {Varies::kNames, "name-constraints"},
     {Varies::kSignature, "signature"},
     {Varies::kAnchorKey, "anchor-key"},
 }};
@@ -39,10 +40,17 @@ const std::vector<TrialAlgorithm>& TrialAlgorithms() {
       {"ecdsa-p256-sha256", "ecdsa-p256", "ES256", -7},
       {"ecdsa-p384-sha384", "ecdsa-p384", "ES384", -35},
       {"ecdsa-p521-sha512", "ecdsa-p521", "ES512", -36},
+      {"ecdsa-secp256k1-sha256", "ecdsa-secp256k1", "ES256K", -47},
       {"ed25519", "ed25519", "EdDSA", -8},
+      {"ed448", "ed448", "EdDSA", -8},
+      {"rsa-1024-pkcs1-sha256", "rsa-1024", "RS256", -257},
       {"rsa-2048-pkcs1-sha1", "rsa-2048", "RS1", -65535},
       {"rsa-2048-pkcs1-sha256", "rsa-2048", "RS256", -257},
+      {"rsa-2048-pkcs1-sha384", "rsa-2048", "RS384", -258},
+      {"rsa-2048-pkcs1-sha512", "rsa-2048", "RS512", -259},
       {"rsa-2048-pss-sha256", "rsa-2048", "PS256", -37},
+      {"rsa-2048-pss-sha384", "rsa-2048", "PS384", -38},
+      {"rsa-2048-pss-sha512", "rsa-2048", "PS512", -39},
       {"rsa-3072-pkcs1-sha256", "rsa-3072", "RS256", -257},
       {"rsa-3072-pss-sha256", "rsa-3072", "PS256", -37},
       {"rsa-4096-pkcs1-sha256", "rsa-4096", "RS256", -257},

@@ -23,6 +23,7 @@ enum class Varies {
   kPolicy,       // the certificate policy is missing
   kSubject,      // another subject
   kSubordinate,  // under a subordinate CA other than the usual one
+  kNames,        // a name outside of the anchor's name constraints
   kSignature,    // a bit of the signed content is flipped afterwards
   kAnchorKey,    // a chain that looks the same and ends in a key of a forger
 };
@@ -81,11 +82,12 @@ struct TrialResult {
 // TrialAlgorithm is one column of the accept/refuse matrix of pki-algorithms.
 struct TrialAlgorithm {
   std::string_view name;  // "rsa-2048-pss-sha256": key, padding, hash
-  std::string_view key;   // the vocabulary's word: "rsa-2048"
+  std::string_view key;   // "rsa-2048": the vocabulary's word, where it has one
   std::string_view cose;  // "PS256"
   int64_t cose_id;        // IANA "COSE Algorithms"
 };
-// TrialAlgorithms is all that can be tried, in a fixed order: also what no device should accept.
+// TrialAlgorithms is all that can be tried, in a fixed order: also what no device should accept
+// (RSA of 1024 bits, SHA-1) and what few can (P-521, secp256k1, EdDSA).
 const std::vector<TrialAlgorithm>& TrialAlgorithms();
 // FindTrialAlgorithm finds one by name; null when there is none.
 const TrialAlgorithm* FindTrialAlgorithm(std::string_view name);

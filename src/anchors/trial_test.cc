@@ -172,7 +172,8 @@ TEST(TrialBuilder, ObjectsAreWellSignedCose) {
     const auto message = cbor::ParseCose(object->object);
     // Algorithms that Birthmark does not speak itself are beyond its own parser's checks.
     const bool ours = algorithm->cose == "ES256" || algorithm->cose == "ES384" ||
-                      algorithm->cose == "EdDSA" || algorithm->cose == "RS256";
+                      spec.algorithm == "ed25519" ||
+                      (algorithm->cose == "RS256" && algorithm->key != "rsa-1024");
     if (!ours) continue;
     ASSERT_TRUE(message) << spec.id << ": " << message.error().ToString();
     EXPECT_EQ(message->headers.algorithm, algorithm->cose_id);
@@ -300,6 +301,35 @@ TEST(TrialBuilder, RefusesWhatItCannotMake) {
   EXPECT_TRUE(bench.Build(Find(PlanTrials(Basis(2)), "update/anchor-key")));
 }
 
+TEST(TrialBuilder, NamesLieInsideTheConstraintUnlessThatIsTried) {
+  plan::Anchor anchor;
+  anchor.name_constraints = {"dns:acme.example", "dn:O=Acme"};
+  EXPECT_EQ(OrganizationOf(anchor), "Acme");
+  for (std::vector<std::string> other :
+       {std::vector<std::string>{"dn:O=Acme,C=FI"}, {"dn:CN=x"}, {"dn:O=Acme", "dn:O=Beta"}, {}}) {
+    anchor.name_constraints = std::move(other);
+    EXPECT_EQ(OrganizationOf(anchor), std::nullopt);
+  }
+  Bench bench;
+  bench.setup.organization = "Acme";
+  bench.setup.subordinate = "Acme Update CA";
+  TrialBasis basis = Basis(3);
+  basis.names = true;
+  for (const TrialSpec& spec : PlanTrials(basis)) {
+    if (spec.level < 2 || spec.varies == Varies::kAlgorithm) continue;
+    const auto object = bench.Build(spec);
+    ASSERT_TRUE(object) << spec.id;
+    const auto signer = crypto::Certificate::FromDer(object->x5chain[0]);
+    ASSERT_TRUE(signer);
+    EXPECT_EQ(signer->subject().find("O=Acme") != std::string::npos, spec.varies != Varies::kNames)
+        << signer->subject();
+    EXPECT_EQ(signer->common_name() == "Release signer", spec.subject);
+    if (spec.level < 3) continue;
+    const auto above = crypto::Certificate::FromDer(object->x5chain[spec.level - 2]);
+    EXPECT_EQ(above->subject() == "CN=Acme Update CA", spec.subordinate) << spec.id;
+  }
+}
+
 TEST(TrialAlgorithms, NamesAreUniqueAndKeysHaveTheirUsualOne) {
   std::set<std::string_view> names;
   for (const TrialAlgorithm& a : TrialAlgorithms()) EXPECT_TRUE(names.insert(a.name).second);
@@ -309,7 +339,7 @@ TEST(TrialAlgorithms, NamesAreUniqueAndKeysHaveTheirUsualOne) {
     ASSERT_NE(a, nullptr) << key;
     EXPECT_EQ(a->key, key);
   }
-  EXPECT_EQ(TrialAlgorithmOfKey("ed448"), "");
+  EXPECT_EQ(TrialAlgorithmOfKey("ecdh-p256"), "");
 }
 
 }  // namespace

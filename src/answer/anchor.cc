@@ -24,8 +24,26 @@ const plan::Pki* OwnPki(const Case& c) {
 
 std::string ByAnchor(const Case& c) { return "anchor " + c.id; }
 
+bool Plays(const plan::Anchor& a, vocab::AnchorKind kind) {
+  return std::ranges::find(a.kinds, kind) != a.kinds.end();
+}
+
+// Operators is where those who run a PKI of others say how they do it.
+std::string Operators(const plan::Anchor& a) {
+  std::string text = a.keeper.empty() ? "kept by others" : a.keeper;
+  if (!a.practice_statement.empty()) return text + "; see " + a.practice_statement;
+  // Known ones, where the plan names none: the practice statement of the root zone's KSK operator,
+  // and the list of the certification authorities that browsers take, each with its own.
+  if (Plays(a, vocab::AnchorKind::kDnssec)) return text + "; see https://www.iana.org/dnssec/dps";
+  if (Plays(a, vocab::AnchorKind::kWebPki))
+    return text + "; see each authority's own statement, listed at https://www.ccadb.org";
+  return text;
+}
+
 // WhyNot is why trials say nothing.
-std::string WhyNot(const Shown& shown) {
+std::string WhyNot(const Case& c, const Shown& shown) {
+  const plan::Anchor& a = AnchorOf(c);
+  if (shown.objects == 0 && a.third_party) return "run by others: " + Operators(a);
   if (shown.objects == 0) return "this anchor was not tried on a device";
   if (!shown.conclusion.sound) return "its trials prove nothing: " + shown.conclusion.unsound;
   return "its trials do not decide it";
@@ -89,10 +107,53 @@ bool HoldsBareKey(plan::Form form) {
 cbor::Value ThirdParty(const plan::Anchor& a) {
   cbor::Map value;
   value.emplace_back("class", "third-party");
-  std::string text = a.keeper.empty() ? "kept by others" : a.keeper;
-  if (!a.practice_statement.empty()) text += "; see " + a.practice_statement;
-  value.emplace_back("description", std::move(text));
+  value.emplace_back("description", Operators(a));
   return Canonical(value);
+}
+
+// Replaced is what the log has of an anchor's replacements.
+struct Replaced {
+  std::vector<Ref> refs;
+  uint64_t by_plan = 0;
+  std::string means;               // vocab's word for the newest that reached devices in use
+  std::optional<int64_t> longest;  // in force. Units: ms
+};
+Replaced ReplacedIn(const Case& c) {
+  // The events' words and vocab's. A new plan is no means: it changes no device that is out.
+  constexpr std::pair<std::string_view, std::string_view> kMeans[] = {
+      {"signed-update", "signed-update"},
+      {"rfc5011", "rfc-5011"},
+      {"est-cacerts", "est-cacerts"},
+      {"voucher", "voucher"}};
+  Replaced out;
+  std::optional<int64_t> since;
+  for (const auto& row : c.fold.anchors_read) {
+    if (row.body.anchor == c.id && !since) since = row.at;
+  }
+  for (const auto& row : c.fold.anchors_replaced) {
+    if (row.body.anchor != c.id) continue;
+    out.refs.push_back(row.ref);
+    out.by_plan += row.body.means == "new-plan";
+    for (const auto& [said, word] : kMeans)
+      if (row.body.means == said) out.means = word;
+    if (since) out.longest = std::max(out.longest.value_or(0), row.at - *since);
+    since = row.at;
+  }
+  return out;
+}
+
+// AddScans tells in which images the anchor was looked for: the file's dates are the device's only
+// as far as the file is what the device holds.
+void AddScans(const Case& c, std::vector<Ref>& refs, std::vector<std::string>& notes) {
+  for (const Row<ledger::ImageScanned>& scan : c.fold.images_scanned) {
+    for (const ledger::AnchorFound& a : scan.body.anchors) {
+      if (a.anchor != c.id) continue;
+      const std::string image = ToHex(scan.body.image).substr(0, 16);
+      notes.push_back(a.found ? fmt::format("found in the image {}… at {}", image, a.where)
+                              : fmt::format("not found in the image {}…", image));
+      refs.push_back(scan.ref);
+    }
+  }
 }
 
 }  // namespace
@@ -104,13 +165,43 @@ Found PkiLevel(const Case& c) {
     found.implied_by = "pki " + pki->id;
   }
   const Shown shown = ShownBy(c.fold, c.id);
-  if (!shown.conclusion.level) {
-    found.why_not = WhyNot(shown);
+  const Shipped shipped = ShippedUnder(c.fold, c.id);
+  const anchors::Conclusion& said = shown.conclusion;
+  if (said.level) {
+    Measured m = FromTrial(c, "pki-level/1", shown);
+    m.value = static_cast<int64_t>(*said.level);
+    m.notes = LevelNotes(said);
+    found.earlier.push_back(std::move(m));
+  }
+  // Deepest of what really left, unless the device is known to refuse that level.
+  std::optional<int64_t> deepest;
+  std::vector<std::string> notes, exclusions;
+  for (const auto& [level, count] : shipped.levels) {
+    const std::string what = fmt::format("level {}: {} signed", level, Few(count));
+    if (said.sound && std::ranges::find(said.refused_levels, level) != said.refused_levels.end()) {
+      exclusions.push_back(what + ", and the device refuses it");
+      continue;
+    }
+    deepest = level;
+    notes.push_back(what);
+  }
+  if (!deepest && !said.level) {
+    found.why_not = WhyNot(c, shown);
     return found;
   }
-  Measured m = FromTrial(c, "pki-level/1", shown);
-  m.value = static_cast<int64_t>(*shown.conclusion.level);
-  m.notes = LevelNotes(shown.conclusion);
+  Measured m = said.level ? FromTrial(c, "pki-level/2", shown) : Begin(c, "pki-level/2", {});
+  std::vector<Ref> refs = shipped.refs;
+  if (said.level) refs.insert(refs.end(), shown.refs.begin(), shown.refs.end());
+  m.evidence = c.fold.Head(std::move(refs));
+  m.value = deepest ? *deepest : static_cast<int64_t>(*said.level);
+  m.notes = std::move(notes);
+  m.exclusions = std::move(exclusions);
+  if (said.level) {
+    for (std::string& note : LevelNotes(said)) m.notes.push_back(std::move(note));
+    if (!deepest) m.notes.push_back("nothing was signed under it yet: a trial's object decides");
+  } else {
+    m.notes.push_back("signed, and not offered to a device in a trial that proves something");
+  }
   found.measured = std::move(m);
   return found;
 }
@@ -125,7 +216,7 @@ Found PkiAlgorithms(const Case& c) {
   }
   const Shown shown = ShownBy(c.fold, c.id);
   if (!shown.conclusion.sound) {
-    found.why_not = WhyNot(shown);
+    found.why_not = WhyNot(c, shown);
     return found;
   }
   Measured m = FromTrial(c, "pki-algorithms/1", shown);
@@ -173,8 +264,34 @@ Found PkiLifespan(const Case& c) {
     m.notes.push_back(
         fmt::format("{} anchors, the first ends on {}", facts->entries.size(), Date(*first_end)));
   }
+  const Replaced replaced = ReplacedIn(c);
+  Measured with = m;
   m.notes.push_back("how it is replaced is declared, not measured");
-  found.measured = std::move(m);
+  found.earlier.push_back(std::move(m));
+  // What was recorded: by which means the newest replacement came, and the longest one was in
+  // force.
+  with.method = "pki-lifespan/2";
+  std::vector<Ref> refs = replaced.refs;
+  refs.push_back(read->ref);
+  AddScans(c, refs, with.notes);
+  with.evidence = c.fold.Head(std::move(refs));
+  if (replaced.longest) {
+    const auto days =
+        std::chrono::floor<std::chrono::days>(std::chrono::milliseconds(*replaced.longest));
+    value.emplace_back("interval", FormatDuration(days));
+  }
+  if (!replaced.means.empty()) value.emplace_back("means", replaced.means);
+  with.value = Canonical(value);
+  if (replaced.refs.empty()) {
+    with.notes.push_back("no replacement is on record: how it is replaced is declared");
+  } else {
+    with.notes.push_back(fmt::format("replaced {} times on record", replaced.refs.size()));
+    if (replaced.by_plan > 0)
+      with.notes.push_back(
+          fmt::format("{} of them by a new version of the plan: in devices made from then on",
+                      replaced.by_plan));
+  }
+  found.measured = std::move(with);
   return found;
 }
 
@@ -187,7 +304,7 @@ Found PkiLevelLocked(const Case& c) {
     found.implied_by = ByAnchor(c);
   }
   if (!shown.conclusion.level_locked) {
-    found.why_not = WhyNot(shown);
+    found.why_not = WhyNot(c, shown);
     return found;
   }
   Measured m = FromTrial(c, "pki-level-locked/1", shown);
@@ -201,7 +318,8 @@ Found PkiBreadth(const Case& c) {
   Found found;
   const plan::Pki* pki = OwnPki(c);
   if (pki == nullptr) {
-    found.why_not = "the PKI is not ours to count";
+    found.why_not = AnchorOf(c).third_party ? "run by others: " + Operators(AnchorOf(c))
+                                            : "the PKI is not ours to count";
     return found;
   }
   const Fold& f = c.fold;
@@ -236,15 +354,28 @@ Found PkiBreadth(const Case& c) {
     refs.push_back(a.row.ref);
     refs.insert(refs.end(), use.refs.begin(), use.refs.end());
   }
+  found.rounding = f.plan.publication.exact_counts ? "exact" : "bucket: powers of ten";
+  auto counted = [&](std::string method) {
+    Measured m = Begin(c, std::move(method), refs);
+    m.value = f.plan.publication.exact_counts ? cbor::Value(count) : cbor::Value(Bucket(count));
+    m.notes.push_back("certificates not expired today; the design number is another fact");
+    return m;
+  };
+  if (known > 0) found.earlier.push_back(counted("pki-breadth/1"));
+  // Method 2 also counts the signers whose keys are elsewhere and were certified on request.
+  for (const auto& row : f.admitted) {
+    if (row.body.pki != pki->id || row.body.chain.empty()) continue;
+    auto certificate = crypto::Certificate::FromDer(row.body.chain.front());
+    if (!certificate) continue;
+    ++known;
+    count += Millis(certificate->not_after()) >= f.end();
+    refs.push_back(row.ref);
+  }
   if (known == 0) {
     found.why_not = "no end-entity certificate of this PKI is in the log";
     return found;
   }
-  found.rounding = f.plan.publication.exact_counts ? "exact" : "bucket: powers of ten";
-  Measured m = Begin(c, "pki-breadth/1", std::move(refs));
-  m.value = f.plan.publication.exact_counts ? cbor::Value(count) : cbor::Value(Bucket(count));
-  m.notes.push_back("certificates not expired today; the design number is another fact");
-  found.measured = std::move(m);
+  found.measured = counted("pki-breadth/2");
   return found;
 }
 
@@ -255,6 +386,8 @@ Found PkiLockPolicy(const Case& c) {
   if (!a.eku.empty()) words.emplace_back("eku");
   if (!a.policy_oid.empty()) words.emplace_back("policy-oid");
   if (a.subject) words.emplace_back("subject");
+  if (!a.name_constraints.empty()) words.emplace_back("name-constraints");
+  if (a.subordinate) words.emplace_back("specific-subordinate");
   if (words.empty()) words.emplace_back("none");
   if (!a.third_party) {
     found.implied = Set(std::move(words));
@@ -262,7 +395,7 @@ Found PkiLockPolicy(const Case& c) {
   }
   const Shown shown = ShownBy(c.fold, c.id);
   if (shown.conclusion.lock_policy_tried.empty()) {
-    found.why_not = WhyNot(shown);
+    found.why_not = WhyNot(c, shown);
     return found;
   }
   Measured m = FromTrial(c, "pki-lock-policy/1", shown);

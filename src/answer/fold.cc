@@ -50,6 +50,12 @@ bool Fold::OurUnit(std::string_view unit) const {
   return slash == std::string_view::npos || unit.substr(0, slash) == product_;
 }
 
+// OurPlan is true for an event that names a version of this product's plan, or none.
+bool Fold::OurPlan(const ledger::Event& e) const {
+  return !e.plan ||
+         std::ranges::any_of(plans, [&](const auto& row) { return row.body.digest == *e.plan; });
+}
+
 uint32_t Fold::UnitOf(std::string_view unit) {
   uint32_t n = unit_names.Add(unit);
   if (n == units.size()) units.emplace_back();
@@ -173,10 +179,22 @@ Status Fold::Take(uint64_t seq, const ledger::Event& e, ByteView raw) {
   if (e.type == ledger::KeyCreated::kType) return row(keys);
   if (e.type == ledger::RequestCarried::kType) return row(requests);
   if (e.type == ledger::CredentialIssued::kType) return row(credentials);
-  if (e.type == ledger::ImageReleased::kType) return row(images);
+  if (e.type == ledger::ImageReleased::kType) {
+    if (OurPlan(e)) our_images.push_back(static_cast<uint32_t>(images.size()));
+    return row(images);
+  }
   if (e.type == ledger::AnchorRead::kType) return row(anchors_read);
   if (e.type == ledger::TrialsRun::kType) return row(trials);
+  if (e.type == ledger::ChangesTried::kType) return OurPlan(e) ? row(changes) : Status{};
   if (e.type == ledger::SignerCertified::kType) return row(signers);
+  if (e.type == ledger::SignerAdmitted::kType) return row(admitted);
+  if (e.type == ledger::AnchorReplaced::kType && OurPlan(e)) return row(anchors_replaced);
+  if (e.type == ledger::ImageScanned::kType && OurPlan(e)) return row(images_scanned);
+  if (e.type == ledger::ArtifactSigned::kType) {
+    BM_CHECK(row(artifacts));
+    if (artifacts.back().body.product != product_) artifacts.pop_back();
+    return {};
+  }
   if (e.type == ledger::CeremonyAttested::kType) return row(attested);
   return {};  // a type no question asks about, or one of a later version
 }

@@ -13,6 +13,8 @@
 #include "crypto/cert.h"
 #include "ledger/event.h"
 #include "ledger/events.h"
+#include "ledger/events_anchors.h"
+#include "ledger/events_artifact.h"
 #include "ledger/events_custody.h"
 #include "ledger/merkle.h"
 #include "plan/plan.h"
@@ -157,10 +159,16 @@ class Fold {
   std::vector<uint32_t> session_logs;  // of each session: the log it came from, kNone for this one
   std::unordered_map<std::string, int64_t> session_ends;
   std::vector<Row<ledger::ImageReleased>> images;
+  std::vector<uint32_t> our_images;  // numbers in `images` of those of this product
   std::vector<Row<ledger::AnchorRead>> anchors_read;
   std::vector<Row<ledger::TrialsRun>> trials;
+  std::vector<Row<ledger::ChangesTried>> changes;
   std::vector<Row<ledger::SignerCertified>> signers;
-  std::vector<Row<ledger::CeremonyAttested>> attested;  // in the order of the log
+  std::vector<Row<ledger::SignerAdmitted>> admitted;
+  std::vector<Row<ledger::ArtifactSigned>> artifacts;         // of this product
+  std::vector<Row<ledger::AnchorReplaced>> anchors_replaced;  // likewise
+  std::vector<Row<ledger::ImageScanned>> images_scanned;      // likewise
+  std::vector<Row<ledger::CeremonyAttested>> attested;        // in the order of the log
   std::vector<FirstStageVisit> first_stage_visits;
   std::vector<uint32_t> visit_sessions;  // numbers in `names`
   std::vector<Unit> units;
@@ -179,6 +187,7 @@ class Fold {
   Status OnIdentity(Ref ref, int64_t at, const ledger::IdentityIssued& v);
   void OnAuthority(Row<ledger::CaCreated> row);
   bool OurUnit(std::string_view unit) const;
+  bool OurPlan(const ledger::Event& e) const;
   uint32_t UnitOf(std::string_view unit);
 
   std::string product_;

@@ -7,6 +7,8 @@
 #include "answer/test_log.h"
 #include "answer/value.h"
 #include "ceremony/record.h"
+#include "ledger/events_anchors.h"
+#include "ledger/events_artifact.h"
 #include "ledger/events_revocation.h"
 
 namespace birthmark::answer {
@@ -345,6 +347,81 @@ TEST(AnchorTrials, UnsoundTrialsAnswerNothing) {
   }
 }
 
+TEST(PkiLevel, IsTheDeepestReallySignedThatTheDeviceDoesNotRefuse) {
+  auto sign = [](TestLog& log, uint32_t level, const std::string& product = "bulb") {
+    log.Add(ledger::ArtifactSigned{
+        .how = "online", .kind = "update", .level = level, .anchor = "boot", .product = product});
+  };
+  TestLog log;
+  EXPECT_FALSE(log.Get("pki-level", "anchor:boot").measured);
+  sign(log, 4, "another");
+  EXPECT_FALSE(log.Get("pki-level", "anchor:boot").measured);
+  sign(log, 2);
+  Answer signed_only = log.Get("pki-level", "anchor:boot");
+  EXPECT_EQ(signed_only.measured->value, cbor::Value(2));
+  EXPECT_FALSE(signed_only.measured->verifier);
+  EXPECT_TRUE(PkiSays(signed_only.measured->notes, "not offered to a device"));
+  Try(log, "boot", GoodTrials());  // takes level 2 alone
+  sign(log, 3);
+  Answer a = log.Get("pki-level", "anchor:boot");
+  EXPECT_EQ(a.measured->value, cbor::Value(2));
+  EXPECT_EQ(a.measured->method, "pki-level/2");
+  EXPECT_EQ(a.measured->verifier, "core 1");
+  EXPECT_TRUE(PkiSays(a.measured->exclusions, "level 3: 1 signed, and the device refuses it"));
+  // Release 0.1's disclosures had trials alone.
+  ASSERT_EQ(a.earlier.size(), 1u);
+  EXPECT_EQ(a.earlier[0].method, "pki-level/1");
+  EXPECT_EQ(a.earlier[0].value, cbor::Value(2));
+}
+
+TEST(PkiLevel, ReleasedImagesCountForWhatVerifiesThem) {
+  TestLog log;
+  log.Add(ledger::ImageReleased{.stage = "first-stage", .signer_level = 0});
+  EXPECT_FALSE(log.Get("pki-level", "anchor:boot").measured);
+  log.Add(ledger::ImageReleased{.stage = "first-stage", .signer_level = 2});
+  EXPECT_EQ(log.Get("pki-level", "anchor:boot").measured->value, cbor::Value(2));
+  EXPECT_FALSE(log.Get("pki-level", "anchor:update").measured);
+}
+
+TEST(PkiLifespan, TellsHowItWasReplaced) {
+  TestLog log;
+  auto read = [&] {
+    log.Add(ledger::AnchorRead{.kind = "first-boot",
+                               .facts = cbor::ToValue(anchors::AnchorFacts{.entries = {{}}}),
+                               .anchor = "boot"});
+  };
+  auto replaced = [&](const char* means) {
+    log.Add(ledger::AnchorReplaced{.means = means, .anchor = "boot"});
+  };
+  read();
+  Answer before = log.Get("pki-lifespan", "anchor:boot");
+  EXPECT_TRUE(PkiSays(before.measured->notes, "no replacement is on record"));
+  EXPECT_EQ(before.earlier[0].method, "pki-lifespan/1");
+  EXPECT_EQ(before.earlier[0].value, before.measured->value);
+  log.At(100 * kDay);
+  replaced("new-plan");
+  Answer made = log.Get("pki-lifespan", "anchor:boot");
+  EXPECT_EQ(*made.measured->value.Find("interval"), cbor::Value("P100D"));
+  EXPECT_EQ(made.measured->value.Find("means"), nullptr);  // no device that is out was changed
+  EXPECT_TRUE(PkiSays(made.measured->notes, "1 of them by a new version of the plan"));
+  log.At(120 * kDay);
+  replaced("rfc5011");
+  Answer out = log.Get("pki-lifespan", "anchor:boot");
+  EXPECT_EQ(*out.measured->value.Find("means"), cbor::Value("rfc-5011"));
+  EXPECT_EQ(*out.measured->value.Find("interval"), cbor::Value("P100D"));
+  auto lifespan = [](const char* interval) {
+    return cbor::Value(cbor::Map{{"interval", interval}});
+  };
+  EXPECT_TRUE(Differ("pki-lifespan", lifespan("P90D"), lifespan("P100D")));
+  EXPECT_FALSE(Differ("pki-lifespan", lifespan("P1Y"), lifespan("P100D")));
+  EXPECT_EQ(log.Get("pki-lifespan", "anchor:update").measured, std::nullopt);
+  log.Add(
+      ledger::ImageScanned{.anchors = {{.found = true, .where = "etc/boot.pem", .anchor = "boot"},
+                                       {.found = false, .where = "", .anchor = "update"}}});
+  EXPECT_TRUE(PkiSays(log.Get("pki-lifespan", "anchor:boot").measured->notes,
+                      "found in the image 0000000000000000… at etc/boot.pem"));
+}
+
 TEST(PkiLifespan, IsTheDatesOfTheFile) {
   TestLog log;
   anchors::AnchorFacts facts;
@@ -387,6 +464,15 @@ TEST(PkiBreadth, CountsUnexpiredSignersAndNeverDiffers) {
   ASSERT_TRUE(a.measured);
   EXPECT_EQ(a.measured->value, cbor::Value("<= 10"));
   EXPECT_FALSE(a.differs);
+  // A signer whose key is elsewhere counts too, by the second method.
+  test::Person away = log.MakePerson(root, "signer-2");
+  log.Add(ledger::SignerAdmitted{
+      .id = "boot-pki-ee-2",
+      .pki = "boot-pki",
+      .chain = {Bytes(away.certificate.der().begin(), away.certificate.der().end())}});
+  Answer two = log.Get("pki-breadth", "anchor:boot");
+  EXPECT_EQ(two.measured->method, "pki-breadth/2");
+  EXPECT_NE(two.measured->evidence.events, two.earlier.at(0).evidence.events);
   log.At(100 * kDay);
   log.Add(ledger::SessionClosed{.id = "later"});
   EXPECT_EQ(log.Get("pki-breadth", "anchor:boot").measured->value, cbor::Value("0"));
@@ -401,6 +487,11 @@ TEST(PkiAnchorStorage, AThirdPartysIsDeclaredAsTheirs) {
   EXPECT_NE(a.declared->value.Find("description")->AsText()->find("https://cps.example/"),
             std::string::npos);
   EXPECT_FALSE(a.measured);
+  // So do the questions that nobody here can measure.
+  for (const char* q : {"pki-level", "pki-breadth", "pki-lock-policy"}) {
+    Answer others = log.Get(q, "anchor:webpki");
+    EXPECT_NE(others.why.value_or("").find("https://cps.example/"), std::string::npos) << q;
+  }
 }
 
 TEST(Aspects, FollowFromTheSuperiorArtifactAndAreDeclared) {
@@ -411,6 +502,46 @@ TEST(Aspects, FollowFromTheSuperiorArtifactAndAreDeclared) {
   EXPECT_TRUE(
       log.Get("replace", "anchor:webpki").declared->value.AsText()->starts_with("by:update"));
   EXPECT_EQ(log.Get("keep", "anchor:boot").declared->value, cbor::Value("boot desk"));
+}
+
+TEST(Aspects, WhatALockedDeviceLetBeDoneIsMeasuredAndBothAreTold) {
+  TestLog log;
+  auto one = [](std::string aspect, std::string by, std::string way, bool held) {
+    return ledger::ChangeTry{.by = by,
+                             .way = std::move(way),
+                             .held = held,
+                             .aspect = std::move(aspect),
+                             .signer = by == "right-key" ? "boot" : "",
+                             .verdict = held ? "accepted" : "signature wrong",
+                             .accepted = held};
+  };
+  // Of two runs the newer counts.
+  log.Add(ledger::ChangesTried{.unit = "bulb/B-0",
+                               .anchor = "update",
+                               .results = {one("replace", "nobody", "chip", true)},
+                               .verifier = "core 0"});
+  log.Add(ledger::ChangesTried{.unit = "bulb/B-0",
+                               .anchor = "update",
+                               .results = {one("replace", "right-key", "update", true),
+                                           one("replace", "wrong-key", "update", false),
+                                           one("add", "right-key", "update", false),
+                                           one("roll-back", "right-key", "update", false)},
+                               .verifier = "core 1"});
+  Answer replace = log.Get("replace", "anchor:update");
+  ASSERT_TRUE(replace.measured);
+  EXPECT_EQ(replace.measured->method, "anchor-changes/1");
+  EXPECT_EQ(replace.measured->value, cbor::Value("by:boot via signed update"));
+  EXPECT_EQ(replace.measured->verifier, "core 1");
+  EXPECT_FALSE(replace.differs);
+  EXPECT_TRUE(PkiSays(replace.measured->notes, "update by wrong-key: signature wrong"));
+  Answer add = log.Get("add", "anchor:update");
+  ASSERT_TRUE(add.measured);
+  EXPECT_EQ(add.measured->value, cbor::Value("no"));
+  EXPECT_TRUE(add.differs);
+  EXPECT_TRUE(PkiSays(add.measured->notes, "the graph says by:boot"));
+  Answer remove = log.Get("remove", "anchor:update");
+  EXPECT_FALSE(remove.measured) << "no removal was offered";
+  EXPECT_FALSE(log.Get("replace", "anchor:boot").measured);
 }
 
 TEST(Aspects, ATrialOfASignatureDoesNotMeasureWhetherTheAnchorCanBeReplaced) {

@@ -31,4 +31,24 @@ Shown ShownBy(const Fold& fold, std::string_view anchor) {
   return out;
 }
 
+Shipped ShippedUnder(const Fold& fold, std::string_view anchor) {
+  Shipped out;
+  auto add = [&](uint32_t level, Ref ref) {
+    if (level == 0) return;  // not signed
+    ++out.levels[level];
+    out.refs.push_back(ref);
+  };
+  for (const auto& row : fold.artifacts) {
+    if (row.body.anchor == anchor) add(row.body.level, row.ref);
+  }
+  for (uint32_t i : fold.our_images) {
+    const auto& row = fold.images[i];
+    for (const plan::Stage& stage : fold.plan.stages) {
+      const bool same = stage.id == row.body.stage || vocab::ToText(stage.kind) == row.body.stage;
+      if (same && stage.verified_by == anchor) add(row.body.signer_level, row.ref);
+    }
+  }
+  return out;
+}
+
 }  // namespace birthmark::answer

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What trials on devices showed about one anchor: all its trials.run events put together and
-// concluded by anchors. Leaves out what the conclusions answer (anchor.cc, aspects.cc, enclave.cc).
+// concluded by anchors; and what was really signed under it. Leaves out what the conclusions answer
+// (anchor.cc, aspects.cc, enclave.cc).
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,5 +27,13 @@ struct Shown {
   std::string verifier;  // of the newest trials
 };
 Shown ShownBy(const Fold& fold, std::string_view anchor);
+
+// Shipped is what was really signed under an anchor and left: artifacts, and released images of the
+// stages that it verifies. Levels are read from the objects when they were made.
+struct Shipped {
+  std::map<uint32_t, uint64_t> levels;  // how many at each
+  std::vector<Ref> refs;
+};
+Shipped ShippedUnder(const Fold& fold, std::string_view anchor);
 
 }  // namespace birthmark::answer

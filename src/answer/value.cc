@@ -209,9 +209,10 @@ bool Differ(std::string_view question, const Value& declared, const Value& measu
                                return name != "description" && !(d == m);
                              });
     case ValueType::kLifespan:
-      return AnyCommonMember(
-          declared, measured,
-          [](std::string_view, const Value& d, const Value& m) { return !(d == m); });
+      return AnyCommonMember(declared, measured,
+                             [](std::string_view name, const Value& d, const Value& m) {
+                               return name == "interval" ? Exceeds(d, m) : !(d == m);
+                             });
     case ValueType::kNoValue:
       return WithoutChannel(declared) != WithoutChannel(measured);
     default:

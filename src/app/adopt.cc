@@ -6,6 +6,7 @@
 #include "app/vendor_roots.h"
 #include "crypto/digest.h"
 #include "ledger/events.h"
+#include "ledger/events_anchors.h"
 #include "plan/check.h"
 #include "plan/diff.h"
 
@@ -59,6 +60,15 @@ Result<Adopted> AdoptPlan(const fs::path& workspace, const plan::Plan& next,
     fs::path file = fs::path(a.file).is_absolute() ? fs::path(a.file) : plan_folder / a.file;
     BM_TRY(Bytes bytes, ReadFile(file, plan::kMaxAnchorFileBytes));
     BM_TRY(anchors::AnchorFacts facts, anchors::ReadAnchors(bytes));
+    // Devices that are made from now on have another anchor of this name.
+    if (Result<Bytes> before = ReadFile(f->layout.anchors() / a.id, plan::kMaxAnchorFileBytes);
+        before && *before != bytes) {
+      events.push_back(ledger::MakeEvent(under_next, clock.Now(), "anchor:" + a.id,
+                                         ledger::AnchorReplaced{.means = "new-plan",
+                                                                .anchor = a.id,
+                                                                .before = crypto::Sha256(*before),
+                                                                .after = crypto::Sha256(bytes)}));
+    }
     BM_CHECK(WriteFileAtomic(f->layout.anchors() / a.id, bytes));
     events.push_back(
         ledger::MakeEvent(under_next, clock.Now(), "anchor:" + a.id,

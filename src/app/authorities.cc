@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/authorities.h"
 
+#include "app/artifact_signers.h"
 #include "app/key_places.h"
 #include "base/files.h"
 #include "crypto/digest.h"
@@ -319,9 +320,8 @@ Result<std::optional<fs::path>> AuthorityMaker::Ask(const plan::Pki& pki,
   const std::string id = pki.id + "-ee";
   BM_TRY(crypto::Algorithm algorithm,
          ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
-  BM_TRY(auto key, MakeKey(id, algorithm, false,
-                           pki.purpose == plan::Purpose::kDisclosure ? "disclosure" : "image"));
-  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(pki.end_entity.name, 1)));
+  BM_TRY(auto key, MakeKey(id, algorithm, false, PurposeOfSigner(*signer)));
+  BM_TRY(pki::Name subject, SubjectOf(plan_, NameOfSigner(pki, 0)));
   pki::RequestTerms terms{.workspace = workspace_,
                           .name = FillNumber(pki.end_entity.name, 1),
                           .level = pki.EeLevel(),
@@ -360,24 +360,40 @@ Result<Issued> AuthorityMaker::MakeEndEntity(const plan::Pki& pki,
                                              const std::string& purpose) {
   BM_TRY(crypto::Algorithm algorithm,
          ToCrypto(pki.end_entity.algorithm.value_or(vocab::Algorithm::kEcdsaP256)));
-  Issued out{.key_id = pki.id + "-ee", .chain = {}};
-  BM_TRY(auto signer, MakeKey(out.key_id, algorithm, false, purpose));
+  const std::string id = pki.id + "-ee";
+  BM_TRY(auto signer, MakeKey(id, algorithm, false, purpose, pki.end_entity.custody));
+  BM_TRY(pki::Name subject, SubjectOf(plan_, NameOfSigner(pki, 0)));
+  return CertifyEndEntity(pki, authorities, profile, signer->public_key(), id, subject);
+}
+
+Result<Issued> AuthorityMaker::CertifyEndEntity(const plan::Pki& pki,
+                                                const std::vector<Authority>& authorities,
+                                                const pki::Profile& profile,
+                                                const crypto::PublicKey& key,
+                                                const std::string& key_id, const pki::Name& subject,
+                                                const std::vector<std::string>& dns_names) {
+  Issued out{.key_id = key_id, .chain = {}};
   BM_TRY(pki::Stamp stamp, serials_.Next());
-  BM_TRY(pki::Name subject, SubjectOf(plan_, FillNumber(pki.end_entity.name, 1)));
   pki::Contents contents{.subject = subject,
-                         .key = signer->public_key(),
-                         .not_after = EndOf(pki.end_entity.lifetime, stamp.at)};
+                         .key = key,
+                         .not_after = EndOf(pki.end_entity.lifetime, stamp.at),
+                         .dns_names = dns_names};
+  const SignerTerms terms = TermsOfSigner(plan_, pki);
+  pki::Profile wanted = profile;
+  const std::vector<std::string_view> uses(terms.uses.begin(), terms.uses.end());
+  if (!uses.empty()) wanted.extended_key_usages = uses;
+  pki::Marks marks = marks_;
+  marks.policies.insert(marks.policies.end(), terms.policies.begin(), terms.policies.end());
   const Authority& parent = authorities.back();
   BM_TRY(OpenedIssuer opened, OpenIssuer(StoreOf(parent.offline), plan_, parent.pki, parent.level,
                                          parent.id, parent.certificate));
   BM_TRY(crypto::Certificate certificate,
-         pki::Issue(*opened.issuer, profile, marks_, stamp, contents));
+         pki::Issue(*opened.issuer, wanted, marks, stamp, contents));
   if (parent.offline) {
-    Add("ca:" + parent.id,
-        ledger::RequestCarried{.ca = parent.id,
-                               .request = crypto::Sha256(signer->public_key().spki()),
-                               .action = "signed",
-                               .response = certificate.digest()});
+    Add("ca:" + parent.id, ledger::RequestCarried{.ca = parent.id,
+                                                  .request = crypto::Sha256(key.spki()),
+                                                  .action = "signed",
+                                                  .response = certificate.digest()});
   }
   out.chain.push_back(std::move(certificate));
   for (auto it = authorities.rbegin(); it != authorities.rend(); ++it) {

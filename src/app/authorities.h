@@ -85,6 +85,13 @@ class AuthorityMaker {
   Result<Issued> MakeEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
                                const pki::Profile& profile, const std::string& purpose);
 
+  // CertifyEndEntity has the last authority certify somebody else's key as a signer of the PKI:
+  // with what the locks of its anchors ask for, and these DNS names.
+  Result<Issued> CertifyEndEntity(const plan::Pki& pki, const std::vector<Authority>& authorities,
+                                  const pki::Profile& profile, const crypto::PublicKey& key,
+                                  const std::string& key_id, const pki::Name& subject,
+                                  const std::vector<std::string>& dns_names = {});
+
   // MakeLoneKey makes the key of a level-1 PKI: nobody certifies it, it is pinned itself.
   Result<std::string> MakeLoneKey(const plan::Pki& pki);
   // MakeLogKey makes the Ed25519 key that signs checkpoints.
@@ -110,6 +117,7 @@ class AuthorityMaker {
                                     const std::vector<Authority>& above, std::string_view response,
                                     int number);
 
+  bool rehearsal() const { return !marks_.policies.empty(); }
   // TakeEvents gives the events so far, in order, for one commit.
   std::vector<ledger::Event> TakeEvents() { return std::move(events_); }
 

@@ -184,7 +184,9 @@ Status Attest(Making& m, ledger::LogReader& reader, const ceremony::CheckedRecor
     BM_TRY(crypto::PublicKey key, KeyOfAuthority(m, reader, said.set));
     BM_CHECK(ceremony::CheckStatement(checked.attested[i], key));
     AtTime(m, said.at, "ca:" + said.set, checked.attested[i]);
-    out.attested.push_back(said.set);
+    // A threshold key has two statements, on recovering and on using it.
+    if (std::ranges::find(out.attested, said.set) == out.attested.end())
+      out.attested.push_back(said.set);
   }
   return {};
 }
@@ -217,6 +219,8 @@ Result<Accepted> AcceptCeremony(const fs::path& workspace, const fs::path& file,
   std::set<std::string> used;  // responses that went into a PKI here
   bool made_any = false;
   for (const plan::Pki& pki : plan.pkis) {
+    // Later ceremonies name the keys that they are about; they make none.
+    if (record.kind != ceremony::Kind::kMake) break;
     if (pki.levels.empty() || !pki.levels.front().offline) continue;
     BM_TRY(std::vector<Authority> there, AuthoritiesInLog(*reader, pki));
     if (!there.empty() || record.Find(AuthorityId(pki, 1, 1)) == nullptr) continue;

@@ -206,7 +206,8 @@ Result<pki::CrlRequest> AskForCrls(Factory& f, ledger::LogReader& reader, const 
                     .lifetime = *level.crl_lifetime,
                     .upto = reader.size(),
                     .distribution_point = "",
-                    .entries = {}};
+                    .entries = {},
+                    .asker = std::nullopt};
   // An offline side never signs a number twice: a request whose answer never came used its own up.
   if (auto before = ReadTextFile(CrlRequestPath(f.layout, ca.id), pki::kMaxCrlRequestBytes)) {
     if (auto asked = pki::ReadCrlRequest(*before))
@@ -217,7 +218,8 @@ Result<pki::CrlRequest> AskForCrls(Factory& f, ledger::LogReader& reader, const 
     r.entries.push_back({Bytes(e.serial.begin(), e.serial.end()), e.at, e.reason});
     return {};
   }));
-  BM_TRY(std::string text, pki::WriteCrlRequest(r));
+  BM_TRY(auto asker, f.keys.online->Open("log"));
+  BM_TRY(std::string text, pki::WriteCrlRequest(r, asker.get()));
   BM_CHECK(MakeDirs(f.layout.requests(), 0700));
   BM_CHECK(WriteFileAtomic(CrlRequestPath(f.layout, ca.id), text));
   BM_CHECK(

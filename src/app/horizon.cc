@@ -189,7 +189,11 @@ class Seer {
             a.entries.size() == 1 ? fmt::format("anchor {} of {} runs out", a.id, a.product)
                                   : fmt::format("anchor {} of {}: {} of its {} run out in {}", a.id,
                                                 a.product, run.second, a.entries.size(), year),
-            fmt::format("devices that look at dates refuse what it verifies ({})", a.verifies),
+            a.dns_root
+                ? std::string("another key signs the DNS root: a device that was on-line for "
+                              "30 days before has learned it (RFC 5011), one in a box has not")
+                : fmt::format("devices that look at dates refuse what it verifies ({})",
+                              a.verifies),
             run.second);
       }
       if (dated == 0) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "anchors/facts.h"
+#include "anchors/dnssec.h"
 #include "ledger/events.h"
 #include "ledger/sqlite/issue_scan.h"
 #include "ledger/sqlite/registry_revocations.h"
@@ -155,6 +155,13 @@ class Gatherer {
     return {};
   }
 
+  // RootKeyOf is the DNS root's key that a record is of; null for any other anchor.
+  static const anchors::RootKey* RootKeyOf(const anchors::AnchorEntry& a) {
+    const std::vector<const anchors::RootKey*> keys =
+        anchors::RootKeysIn({.kind = anchors::FileKind::kDnssecAnchors, .entries = {a}});
+    return keys.empty() ? nullptr : keys.front();
+  }
+
   // The newest reading of each product's anchor counts.
   Status Anchors() {
     std::map<std::pair<std::string, std::string>, AnchorLife> newest;
@@ -166,6 +173,12 @@ class Gatherer {
             if (declared == nullptr || !Concerns(e, p)) continue;
             AnchorLife life{p.plan.product.id, body.anchor, declared->verifies, {}};
             for (const anchors::AnchorEntry& a : facts.entries) {
+              if (const anchors::RootKey* key = RootKeyOf(a)) {
+                life.dns_root = true;
+                life.entries.emplace_back(Millis(key->published),
+                                          key->signs_until ? Millis(*key->signs_until) : 0);
+                continue;
+              }
               life.entries.emplace_back(a.not_before.value_or(0) * 1000,
                                         a.not_after.value_or(0) * 1000);
             }

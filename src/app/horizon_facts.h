@@ -36,6 +36,8 @@ struct EeGroup {
 struct AnchorLife {
   std::string product, id, verifies;
   std::vector<std::pair<int64_t, int64_t>> entries;  // from, to; to 0: no date
+  // The DNS root's keys: their records have no dates, their lives are the root's history.
+  bool dns_root = false;
 };
 
 struct SignerLife {

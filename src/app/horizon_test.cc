@@ -66,6 +66,17 @@ bool Remarks(const Horizon& h, std::string_view code) {
   return std::ranges::any_of(h.remarks, [&](const HorizonRemark& m) { return m.code == code; });
 }
 
+TEST(Horizon, AKeyOfTheDnsRootEndsForWhoLiesInABox) {
+  HorizonFacts f = SmallFacts();
+  f.anchors = {{.product = f.products[0].plan.product.id,
+                .id = "dnssec",
+                .verifies = "dns",
+                .entries = {{At("2024-11-01"), At("2030-10-11")}, {At("2028-01-01"), 0}},
+                .dns_root = true}};
+  const HorizonRow row = RowOf(See(f), "anchor", "2030-10-11");
+  EXPECT_NE(row.consequence.find("RFC 5011"), std::string::npos) << row.consequence;
+}
+
 TEST(Horizon, ALeafEndsWithItsChain) {
   const Horizon h = See(SmallFacts());
   const HorizonRow* leaf = nullptr;

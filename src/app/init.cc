@@ -10,6 +10,7 @@
 #include "app/trials.h"
 #include "app/vendor_roots.h"
 #include "ledger/events.h"
+#include "offline/askers.h"
 #include "pki/path.h"
 #include "plan/check.h"
 
@@ -78,6 +79,15 @@ Status CheckBefore(const InitOptions& o, const Layout& meant, const plan::Plan& 
           "init.production",
           fmt::format("pki \"{}\": its root would be made in software by this command", pki.id),
           "say offline = true at its level 1: a ceremony makes it then");
+    }
+    if (pki.end_entity.proof == plan::Attestation::kRequired &&
+        pki.end_entity.custody == plan::Custody::kSoftware) {
+      missing.Error(
+          "init.production",
+          fmt::format("pki \"{}\" wants its signers' keys in hardware, and this command would make "
+                      "one in software",
+                      pki.id),
+          "say custody = \"pkcs11\" or \"tpm\" at its end entity");
     }
   }
   if (!missing.HasErrors()) return {};
@@ -150,6 +160,7 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
                        context);
 
   BM_TRY(std::unique_ptr<crypto::Signer> log_key, maker.MakeLogKey());
+  BM_CHECK(offline::KeepAsker(layout.offline(), workspace, log_key->public_key()));
   ledger::Genesis genesis{
       .format = 1,
       .origin = plan.product.manufacturer + "/" + workspace,
@@ -215,25 +226,37 @@ Result<InitResult> Init(const InitOptions& options, const plan::Plan& plan, cons
 
 Result<InitResult> ImportResponse(const fs::path& workspace, std::string_view response,
                                   const KeySource& source, const Clock& clock, bool dry_run) {
-  BM_TRY(auto f, Factory::Open(workspace, source, true, "", "", clock));
-  const plan::Plan& plan = f->adopted.plan;
-  const plan::Pki* identity = plan.IdentityPki();
+  // What is to be made, and whether an offline key is needed for it, is known before any is opened.
+  bool offline_below = false;
+  InitResult result;
+  {
+    BM_TRY(auto reader, OpenReader(workspace));
+    BM_TRY(AdoptedPlan adopted, PlanOf(*reader, ""));
+    const plan::Pki* identity = adopted.plan.IdentityPki();
+    BM_TRY(std::vector<Authority> above, AuthoritiesInLog(*reader, *identity));
+    if (above.empty()) {
+      return Refused("request.ceremony", "the identity PKI has no root yet: a ceremony makes it",
+                     "birthmark ceremony accept WS RECORD");
+    }
+    if (above.size() >= identity->levels.size()) {
+      return Refused("request.nothing-waiting",
+                     "every level of the identity PKI has its certificate",
+                     "nothing is left to import");
+    }
+    result.root_fingerprint = ToHex(above.front().certificate.digest());
+    // The level that was asked for has its key; those below it get theirs now, and each is signed
+    // by the one above it.
+    for (size_t i = above.size(); i < identity->levels.size(); ++i)
+      offline_below |= identity->levels[i].offline;
+  }
+  BM_TRY(auto f, Factory::Open(workspace, source, offline_below, "", "", clock));
+  if (dry_run) return result;
+  const plan::Pki* identity = f->adopted.plan.IdentityPki();
   BM_TRY(auto reader, f->NewReader());
   BM_TRY(std::vector<Authority> above, AuthoritiesInLog(*reader, *identity));
-  if (above.empty()) {
-    return Refused("request.ceremony", "the identity PKI has no root yet: a ceremony makes it",
-                   "birthmark ceremony accept WS RECORD");
-  }
-  if (above.size() >= identity->levels.size()) {
-    return Refused("request.nothing-waiting", "every level of the identity PKI has its certificate",
-                   "nothing is left to import");
-  }
-  InitResult result;
-  result.root_fingerprint = ToHex(above.front().certificate.digest());
   Stores stores{f->keys.online.get(), f->keys.offline.get()};
-  AuthorityMaker maker(f->layout, plan, stores, f->marks, f->genesis.workspace, *f->serials, clock,
-                       f->context);
-  if (dry_run) return result;
+  AuthorityMaker maker(f->layout, f->adopted.plan, stores, f->marks, f->genesis.workspace,
+                       *f->serials, clock, f->context);
   BM_TRY(std::vector<Authority> made, maker.Continue(*identity, std::move(above), response));
   ShowLevels(*identity, made, f->layout, result);
   BM_CHECK(AppendAll(*f->log, maker.TakeEvents()));

@@ -53,6 +53,8 @@ struct Layout {
   fs::path parts_maker() const { return root / "parts-maker"; }
   // labels holds each unit's label as it was printed: SERIAL.png and SERIAL.svg.
   fs::path labels() const { return root / "labels"; }
+  // zones holds a rehearsal's signers in other time zones: "PKI ZONE", each to be carried there.
+  fs::path zones() const { return root / "zones"; }
   fs::path local_credential() const { return root / "credential"; }
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "anchors/read.h"
+#include "app/artifact_signers.h"
 #include "app/factory.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
@@ -16,9 +17,16 @@ namespace {
 bool VerifiesCode(const plan::Plan& plan, const plan::Pki& pki) {
   return std::ranges::any_of(plan.anchors, [&](const plan::Anchor& a) {
     if (a.pki != pki.id) return false;
-    return a.verifies == "bundle" || std::ranges::any_of(plan.stages, [&](const plan::Stage& s) {
-             return s.verified_by == a.id;
-           });
+    return a.verifies == "bundle" || a.verifies == "packages" ||
+           a.verifies == "trusted-application" ||
+           std::ranges::any_of(plan.stages,
+                               [&](const plan::Stage& s) { return s.verified_by == a.id; });
+  });
+}
+
+bool VerifiesVouchers(const plan::Plan& plan, const plan::Pki& pki) {
+  return std::ranges::any_of(plan.anchors, [&](const plan::Anchor& a) {
+    return a.pki == pki.id && a.verifies == "voucher";
   });
 }
 
@@ -53,9 +61,21 @@ std::string Limits(const plan::Level& level, const Authority& a) {
 
 const pki::Profile* ProfileOfSigner(const plan::Plan& plan, const plan::Pki& pki) {
   if (pki.purpose == plan::Purpose::kDisclosure) return &pki::DisclosureProfile();
-  if (pki.purpose == plan::Purpose::kAnchor && VerifiesCode(plan, pki))
-    return &pki::CodeSigningProfile();
+  if (pki.purpose == plan::Purpose::kAnchor && VerifiesCode(plan, pki)) {
+    // What else the anchors' locks ask for goes into the certificate beside the profile's own.
+    const std::vector<std::string> uses = TermsOfSigner(plan, pki).uses;
+    return uses == std::vector<std::string>{std::string(pki::oid::kUpdatePackageSigning)}
+               ? &pki::UpdateSigningProfile()
+               : &pki::CodeSigningProfile();
+  }
+  if (pki.purpose == plan::Purpose::kAnchor && VerifiesVouchers(plan, pki))
+    return &pki::VoucherProfile();
   return nullptr;
+}
+
+std::string PurposeOfSigner(const pki::Profile& profile) {
+  if (&profile == &pki::DisclosureProfile()) return "disclosure";
+  return &profile == &pki::VoucherProfile() ? "anchor" : "image";
 }
 
 Status FinishIdentity(Making& m, const plan::Pki& pki, const std::vector<Authority>& made,
@@ -71,7 +91,8 @@ Status FinishIdentity(Making& m, const plan::Pki& pki, const std::vector<Authori
 Status FinishDisclosure(Making& m, const plan::Pki& pki, const std::vector<Authority>& made,
                         std::optional<Issued> signer, InitResult& r) {
   if (!signer) {
-    BM_TRY(signer, m.maker.MakeEndEntity(pki, made, pki::DisclosureProfile(), "disclosure"));
+    BM_TRY(signer, m.maker.MakeEndEntity(pki, made, pki::DisclosureProfile(),
+                                         PurposeOfSigner(pki::DisclosureProfile())));
   }
   AddSigner(m, pki, signer->key_id, signer->chain);
   r.disclosure_fingerprint = ToHex(made.front().certificate.digest());
@@ -87,7 +108,9 @@ Status FinishAnchorPki(Making& m, const plan::Pki& pki, const std::vector<Author
     BM_TRY(chain.key_id, m.maker.MakeLoneKey(pki));
   } else if (const pki::Profile* profile = ProfileOfSigner(m.plan, pki)) {
     if (!signer) {
-      BM_TRY(signer, m.maker.MakeEndEntity(pki, made, *profile, "image"));
+      BM_TRY(signer, m.maker.MakeEndEntity(pki, made, *profile, PurposeOfSigner(*profile)));
+      // In production each zone's people make their key themselves, and send a request.
+      if (m.maker.rehearsal()) BM_CHECK(MakeZoneSigners(m, pki, made, *profile));
     }
     chain.key_id = signer->key_id;
     chain.chain = signer->chain;

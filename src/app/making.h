@@ -34,8 +34,10 @@ struct Making {
 };
 
 // ProfileOfSigner is what the end entity of a PKI that signs for the manufacturer is: disclosures,
-// code behind an anchor; null where the PKI has none.
+// code or vouchers behind an anchor; null where the PKI has none.
 const pki::Profile* ProfileOfSigner(const plan::Plan& plan, const plan::Pki& pki);
+// PurposeOfSigner is the word for its key in the log.
+std::string PurposeOfSigner(const pki::Profile& profile);
 
 // FinishIdentity, FinishDisclosure and FinishAnchorPki do what remains once a PKI's authorities
 // exist: public files, fingerprints and the manufacturer's own end entity. `signer` is that end

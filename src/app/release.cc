@@ -98,15 +98,31 @@ Status TryAnchorsOnce(Factory& f, const line::Firmware& firmware, const Clock& c
     BM_TRY(ledger::Event event, reader->EventAt(seq));
     if (event.plan == f.adopted.plan.digest) return {};
   }
-  BM_TRY(std::vector<ledger::TrialsRun> runs, RunTrials(f.layout, f.adopted.plan, firmware));
-  ledger::Submission events;
-  for (const ledger::TrialsRun& run : runs) {
-    BM_TRY(ledger::NewEvent e,
-           ledger::Prepare(ledger::MakeEvent(f.context, clock.Now(), "anchor:" + run.anchor, run)));
-    events.push_back(std::move(e));
-  }
-  if (!events.empty()) BM_CHECK(f.log->Append(std::move(events)));
+  BM_TRY(Tried tried, TryAnchors(f, firmware, {}, clock));
   return {};
+}
+
+Result<Tried> TryAnchors(Factory& f, const line::Firmware& firmware,
+                         const std::vector<std::string>& anchors, const Clock& clock) {
+  BM_TRY(auto reader, f.NewReader());
+  BM_TRY(auto signers, SignersOf(*reader));
+  BM_TRY(Tried tried, RunTrials(f.layout, {.plan = f.adopted.plan,
+                                           .firmware = firmware,
+                                           .keys = *f.keys.online,
+                                           .signers = signers,
+                                           .changing = f.genesis.rehearsal,
+                                           .anchors = anchors}));
+  ledger::Submission events;
+  auto add = [&](const auto& body) -> Status {
+    BM_TRY(ledger::NewEvent e, ledger::Prepare(ledger::MakeEvent(f.context, clock.Now(),
+                                                                 "anchor:" + body.anchor, body)));
+    events.push_back(std::move(e));
+    return {};
+  };
+  for (const ledger::TrialsRun& run : tried.runs) BM_CHECK(add(run));
+  for (const ledger::ChangesTried& one : tried.changes) BM_CHECK(add(one));
+  if (!events.empty()) BM_CHECK(f.log->Append(std::move(events)));
+  return tried;
 }
 
 }  // namespace birthmark::app

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/factory.h"
+#include "app/trials.h"
 #include "line/firmware.h"
 
 namespace birthmark::app {
@@ -17,6 +18,10 @@ Result<line::Firmware> ReleaseImages(Factory& factory, const Clock& clock);
 
 // TryAnchorsOnce runs the trials of this plan, unless somebody did.
 Status TryAnchorsOnce(Factory& factory, const line::Firmware& firmware, const Clock& clock);
+// TryAnchors runs them now, for all anchors or those named, and writes down what they gave. Only a
+// rehearsal tries changes.
+Result<Tried> TryAnchors(Factory& factory, const line::Firmware& firmware,
+                         const std::vector<std::string>& anchors, const Clock& clock);
 
 // ImageFolder is where the images of the plan in force are.
 fs::path ImageFolder(const Layout& layout, const plan::Plan& plan);

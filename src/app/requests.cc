@@ -18,7 +18,9 @@ Result<std::map<Digest, std::pair<fs::path, std::string>>> FilesThatWait(const L
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(layout.requests(), ec)) {
     const fs::path& file = entry.path();
-    if (file.extension() != ".request" && file.extension() != ".crl-request") continue;
+    if (file.extension() != ".request" && file.extension() != ".crl-request" &&
+        file.extension() != ".artifact-request")
+      continue;
     BM_TRY(std::string text, ReadTextFile(file, pki::kMaxCrlRequestBytes));
     auto shown = offline::Show(text);
     if (shown) out[shown->digest] = {file, shown->kind};

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/crl_keeper.h"
+#include "app/discovery.h"
 #include "app/enrol_desk.h"
 #include "app/lend.h"
+#include "app/masa_http.h"
 #include "app/ocsp_static.h"
 #include "app/onboarding.h"
 #include "app/revocation_http.h"
@@ -68,6 +70,7 @@ struct Server::Impl {
                         .clock = clock,
                         .context = factory->context});
     OpenRevocation();
+    if (options.masa) BM_CHECK(OpenMasa());
     AskMetrics();
     return Listen();
   }
@@ -118,6 +121,27 @@ struct Server::Impl {
     ask("birthmark_ocsp_on_demand", "OCSP answers signed when they were asked for.",
         &OcspDesk::on_demand);
     ask("birthmark_ocsp_refused", "OCSP questions that got no answer.", &OcspDesk::refused);
+  }
+
+  Status OpenMasa() {
+    BM_TRY(masa,
+           Masa::Make({.workspace = layout.root,
+                       .clock = clock,
+                       .context = factory->context,
+                       .open_key = [this](const std::string& id) { return desk->OpenKey(id); },
+                       .append = [this](ledger::Submission s) -> Status {
+                         BM_CHECK(queue->Append(std::move(s)));
+                         return {};
+                       }}));
+    masa_handler = std::make_unique<MasaHandler>(*masa);
+    const MasaHandler::Counters& c = masa_handler->counters();
+    auto ask = [this](const char* name, const char* help, const std::atomic<uint64_t>& n) {
+      metrics.Ask(name, help, {}, [&n] { return static_cast<double>(n.load()); });
+    };
+    ask("birthmark_vouchers_issued", "Vouchers issued since the start.", c.issued);
+    ask("birthmark_vouchers_refused", "Voucher requests refused.", c.refused);
+    ask("birthmark_voucher_logs", "Audit logs given out.", c.logs);
+    return {};
   }
 
   void AskMetrics() {
@@ -208,6 +232,11 @@ struct Server::Impl {
         {std::string(kStations), stations.get(), size_t{64} * 1024 * 1024}};
     BM_TRY(auto reader, OpenReader(layout.root));
     BM_TRY(auto plans, PlansOf(*reader));
+    if (masa_handler)
+      routes.push_back({std::string(kBrski), masa_handler.get(), voucher::kMaxMessage});
+    // MUD URLs are https (RFC 8520 section 11), whatever their path.
+    web = std::make_unique<WebFiles>(layout.public_dir() / "web");
+    for (const std::string& path : web->paths()) routes.push_back({path, web.get(), 1024});
     // Some clients put the label before the well-known part.
     for (const auto& [id, plan] : plans) routes.push_back({"/" + id, est.get()});
     BM_TRY(https, server::HttpServer::Start(secure, routes));
@@ -256,6 +285,7 @@ struct Server::Impl {
       add("onboarding", "http", http->port(), fmt::format("{}/{}", kOnboarding, id));
     add("OCSP", "http", http->port(), std::string(kOcspPath));
     add("CRL", "http", http->port(), std::string(kCrlPath));
+    if (masa_handler) add("MASA", "https", https->port(), std::string(kBrski));
     add("stations", "https", https->port(), std::string(kStations));
     add("metrics", "http", watching->port(), "/metrics");
     return {};
@@ -303,6 +333,9 @@ struct Server::Impl {
   std::unique_ptr<CrlHandler> crl_handler;
   std::unique_ptr<CrlKeeper> keeper;
   std::unique_ptr<Onboarding> onboarding;
+  std::unique_ptr<WebFiles> web;
+  std::unique_ptr<Masa> masa;
+  std::unique_ptr<MasaHandler> masa_handler;
   std::unique_ptr<Lender> lender;
   std::unique_ptr<server::HttpServer> https, http, watching;
   std::unique_ptr<server::CoapsServer> coaps;

@@ -25,6 +25,7 @@ struct ServeOptions {
   int threads = 1;
   // Keys made here may leave over HTTP without TLS, on a wire that leads nowhere else.
   bool allow_plain_keygen = false;
+  bool masa = false;  // answer voucher requests, where a plan has an anchor for vouchers
   std::function<void(const std::string& json_line)> log;  // any thread
 };
 

@@ -13,12 +13,25 @@
 #include "custody/share_file.h"
 #include "custody/sheet.h"
 #include "custody/words.h"
+#include "hardware/pkcs11/uri.h"
+#include "keystore/pkcs11/data_object.h"
 
 namespace birthmark::app {
 namespace {
 
 // 49 words of 5 letters with room for white space.
 constexpr size_t kMaxTypedWords = 4096;
+
+Result<keystore::Pin> PinOfCard(const std::string& text, const CardPin& pin) {
+  BM_TRY(const hardware::Pkcs11Uri uri, hardware::ParsePkcs11Uri(text));
+  keystore::PassphraseSource source = pin.source;
+  source.prompt = "PIN of the card: ";
+  if (uri.pin_source) {
+    BM_TRY(source.file, hardware::PinPath(*uri.pin_source));
+  }
+  return keystore::Pin{.read = [source] { return keystore::ReadPassphrase(source); },
+                       .last_try = pin.last_try};
+}
 
 Status RefuseToReplace(const fs::path& file) {
   std::error_code ignored;
@@ -29,9 +42,25 @@ Status RefuseToReplace(const fs::path& file) {
 
 }  // namespace
 
-Result<HeldShare> OpenHeldShare(const fs::path& file, keystore::PassphraseSource passphrase) {
-  HeldShare held{.file = file};
-  BM_TRY(held.sealed, ReadTextFile(file, custody::kMaxShareFile));
+bool OnCard(std::string_view where) { return where.starts_with("pkcs11:"); }
+
+Status StoreOnCard(const fs::path& file, const std::string& uri, const CardPin& pin) {
+  BM_TRY(const std::string sealed, ReadTextFile(file, custody::kMaxShareFile));
+  BM_CHECK(custody::CheckShareFile(sealed));
+  BM_TRY(const keystore::Pin source, PinOfCard(uri, pin));
+  return keystore::PutDataObject(uri, AsBytes(sealed), source);
+}
+
+Result<HeldShare> OpenHeldShare(const std::string& where, keystore::PassphraseSource passphrase,
+                                const CardPin& pin) {
+  HeldShare held{.file = where, .sealed = {}, .share = {}, .passphrase = {}};
+  if (OnCard(where)) {
+    BM_TRY(const keystore::Pin source, PinOfCard(where, pin));
+    BM_TRY(const Bytes octets, keystore::GetDataObject(where, source));
+    held.sealed = AsText(octets);
+  } else {
+    BM_TRY(held.sealed, ReadTextFile(where, custody::kMaxShareFile));
+  }
   BM_CHECK(custody::CheckShareFile(held.sealed));
   passphrase.prompt = "Passphrase of the share: ";
   BM_TRY(held.passphrase, keystore::ReadPassphrase(passphrase));
@@ -87,8 +116,12 @@ fs::path NoncesBeside(const fs::path& share_file) {
 }
 
 Status CommitToSign(const HeldShare& held, const fs::path& out, Rng& rng) {
+  if (OnCard(held.file.string()))
+    return Refused("share.on-card", "nonces wait in a file beside the share's, and a card has none",
+                   "use the share's file, on a machine that keeps the nonces until they are used");
   BM_TRY(const custody::SigningNonces nonces, custody::Commit(held.share, rng));
-  BM_CHECK(custody::KeepNonces(NoncesBeside(held.file), nonces, held.passphrase));
+  BM_TRY(const custody::Argon2Cost cost, custody::CostOfShareFile(held.sealed));
+  BM_CHECK(custody::KeepNonces(NoncesBeside(held.file), nonces, held.passphrase, cost));
   return WriteFileAtomic(out, custody::ToArmor(nonces.commitment()));
 }
 

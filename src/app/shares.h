@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/files.h"
 #include "custody/frost.h"
@@ -21,9 +22,22 @@ struct HeldShare {
   SecretBytes passphrase;
 };
 
-// OpenHeldShare reads a share file and asks for its passphrase. Errors: those of ReadFile,
-// ReadPassphrase and custody::OpenShare.
-Result<HeldShare> OpenHeldShare(const fs::path& file, keystore::PassphraseSource passphrase);
+// CardPin says where a card's PIN comes from; a URI's pin-source wins.
+struct CardPin {
+  keystore::PassphraseSource source;
+  bool last_try = false;
+};
+// OnCard tells whether a share is named by a pkcs11: URI and not by a file.
+bool OnCard(std::string_view where);
+
+// OpenHeldShare reads a share file, or a share on a smartcard, and asks for its passphrase. Errors:
+// those of ReadFile, of a card (keystore.pin, keystore.missing, …), ReadPassphrase and
+// custody::OpenShare.
+Result<HeldShare> OpenHeldShare(const std::string& where, keystore::PassphraseSource passphrase,
+                                const CardPin& pin = {});
+// StoreOnCard writes a share file into a smartcard as it is, sealed with its passphrase: the card
+// adds its PIN and its body to it. Errors: custody.CheckShareFile's, keystore.exists and the like.
+Status StoreOnCard(const fs::path& file, const std::string& uri, const CardPin& pin);
 
 // RestoreShare reads typed words and writes them to a share file under a new passphrase; an
 // existing file is not written over. Errors: share.exists, share.mistyped, those of ReadPassphrase
@@ -39,7 +53,8 @@ Status WriteSheet(const std::string& sealed, const custody::Share* plain, const 
 
 // NoncesBeside is where the nonces of a share file wait between committing and signing.
 fs::path NoncesBeside(const fs::path& share_file);
-// CommitToSign writes a commitment, and its nonces beside the share. Errors: nonce.exists.
+// CommitToSign writes a commitment, and its nonces beside the share. Errors: nonce.exists,
+// share.on-card (there is no beside).
 Status CommitToSign(const HeldShare& held, const fs::path& out, Rng& rng);
 
 // ToSign is what a request asks a holder to sign.

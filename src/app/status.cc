@@ -5,6 +5,7 @@
 
 #include "app/crls.h"
 #include "app/pool.h"
+#include "app/responder.h"
 #include "app/status_watch.h"
 #include "ledger/sqlite/account.h"
 
@@ -59,7 +60,8 @@ void LookAtAuthorities(const std::vector<ledger::CaRow>& cas, const plan::Plan& 
 
 }  // namespace
 
-Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock, bool from_start) {
+Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock,
+                            const StatusOptions& options) {
   BM_TRY(auto reader, OpenReader(workspace));
   StatusReport r;
   r.rehearsal = reader->genesis().rehearsal;
@@ -105,12 +107,15 @@ Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock, bool 
   PoolAlarms(pools, r.alarms);
   Layout layout(workspace);
   BM_CHECK(CrlAlarms(*reader, plans, layout, clock.Now(), r.alarms));
-  BM_TRY(VigilMarks marks, KeepVigil(*reader, layout, from_start));
+  BM_TRY(VigilMarks marks, KeepVigil(*reader, layout, options.from_start));
   r.revocations_to = marks.revoked;
   BM_TRY(std::set<std::string> explained, ExplainedAlarms(*reader));
   BM_CHECK(WatchDisclosure(*reader, explained, r.alarms));
   BM_CHECK(WatchSigning(*reader, marks, explained, r.alarms));
   BM_CHECK(WatchLoss(*reader, marks, plans, clock.Now(), r.alarms));
+  if (options.modules) BM_CHECK(WatchModules(workspace, r.alarms));
+  BM_CHECK(WatchResponders(*reader, clock.Now(), r.alarms));
+  BM_CHECK(WatchCare(*reader, options.backup, options.drill, clock.Now(), r.alarms));
   if (!r.rehearsal && fs::exists(layout.offline_keys())) {
     r.alarms.Error("status.offline-here",
                    layout.offline().string() + ": the offline keys are on this machine",

@@ -17,8 +17,17 @@ struct StatusReport {
                     // status.offline-here, those of status_watch.h
 };
 
+// StatusOptions say how patient the alarms are.
+struct StatusOptions {
+  bool from_start = false;  // look at all that was issued and revoked again
+  bool modules = false;     // ask the modules of station.toml how they are
+  std::chrono::days backup = std::chrono::days(30);  // an identity may be in no backup for so long
+  std::chrono::days drill = std::chrono::days(365);  // and a failure in no rehearsal
+};
+
 // LookAt gathers it from a snapshot. What was issued and revoked before the last look is not looked
 // at again, unless `from_start`. Errors: those of OpenReader, KeepVigil.
-Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock, bool from_start = false);
+Result<StatusReport> LookAt(const fs::path& workspace, const Clock& clock,
+                            const StatusOptions& options = {});
 
 }  // namespace birthmark::app

@@ -4,9 +4,14 @@
 #include <algorithm>
 
 #include "app/field.h"
-#include "cbor/cose.h"
+#include "app/grant.h"
+#include "app/key_places.h"
+#include "ceremony/record.h"
+#include "hardware/pkcs11/session.h"
 #include "ledger/events.h"
+#include "ledger/events_continuity.h"
 #include "ledger/events_custody.h"
+#include "ledger/sqlite/account.h"
 #include "ledger/sqlite/registry_revocations.h"
 #include "pki/validity.h"
 
@@ -172,19 +177,35 @@ class LossWatch {
     return {};
   }
 
+  // SplitKeys are the authorities' keys that people share: only what they vouch for counts.
+  Result<std::map<std::string, crypto::PublicKey>> SplitKeys() {
+    std::map<std::string, crypto::PublicKey> out;
+    BM_TRY(std::vector<ledger::KeyRow> keys, registry_.Keys());
+    for (const ledger::KeyRow& k : keys) {
+      if (k.destroyed_at || (k.store != "split" && k.store != "frost")) continue;
+      BM_TRY(std::optional<ledger::CaRow> ca, registry_.Ca(k.id));
+      if (!ca) continue;
+      BM_TRY(crypto::Certificate c, CertificateOf(reader_, *ca));
+      if (c.public_key()) out.emplace(k.id, *c.public_key());
+    }
+    return out;
+  }
+
   // The open ledger knows of a split key what its ceremonies attest: how many shares are spare, and
   // when they were last proven. The newest statement of a set counts.
   Status SilentHolders(const std::map<std::string, AdoptedPlan>& plans) {
     std::map<std::string, ledger::SplitStatement> newest;
+    BM_TRY(auto split, SplitKeys());
     BM_TRY(std::vector<uint64_t> seqs, registry_.EventsOfType(ledger::CeremonyAttested::kType));
     for (uint64_t seq : seqs) {
       BM_TRY(ledger::Event e, reader_.EventAt(seq));
       BM_TRY(ledger::CeremonyAttested body, ledger::BodyOf<ledger::CeremonyAttested>(e));
-      BM_TRY(cbor::CoseSign1 signed_one, cbor::ParseCose(body.statement));
-      BM_TRY(ledger::SplitStatement said,
-             cbor::FromCbor<ledger::SplitStatement>(signed_one.payload.value_or(Bytes{})));
-      ledger::SplitStatement& last = newest[said.set + " " + said.use];
-      if (said.at >= last.at) last = std::move(said);
+      for (const auto& [id, key] : split) {
+        auto said = ceremony::CheckStatement(body, key);
+        if (!said || said->set != id) continue;  // of another key
+        ledger::SplitStatement& last = newest[said->set + " " + said->use];
+        if (said->at >= last.at) last = std::move(*said);
+      }
     }
     for (const auto& [name, said] : newest) {
       if (now_ - said.at > kSilent) {
@@ -249,6 +270,72 @@ class LossWatch {
 };
 
 }  // namespace
+
+Status WatchCare(ledger::LogReader& reader, std::chrono::days backup, std::chrono::days drill,
+                 Time now, Findings& out) {
+  ledger::Registry& registry = reader.registry();
+  BM_TRY(std::optional<int64_t> first, ledger::FirstIssuedFrom(registry.db(), 0));
+  if (!first) return {};
+  uint64_t saved = 0;  // events that a backup has
+  BM_TRY(std::vector<uint64_t> backups, registry.EventsOfType(ledger::BackupMade::kType));
+  if (!backups.empty()) {
+    BM_TRY(ledger::Event e, reader.EventAt(backups.back()));
+    BM_TRY(ledger::BackupMade body, ledger::BodyOf<ledger::BackupMade>(e));
+    saved = body.events;
+  }
+  BM_TRY(std::optional<int64_t> unsaved, ledger::FirstIssuedFrom(registry.db(), saved));
+  if (unsaved && now - TimeFromMillis(*unsaved) > backup)
+    out.Error("status.no-backup",
+              backups.empty()
+                  ? fmt::format("there is no backup, and units were made since {}", DayOf(*unsaved))
+                  : fmt::format("units made since {} are in no backup", DayOf(*unsaved)),
+              "birthmark backup create WS -o FILE, and keep the file elsewhere");
+  int64_t rehearsed = *first;
+  BM_TRY(std::vector<uint64_t> drills, registry.EventsOfType(ledger::DrillDone::kType));
+  if (!drills.empty()) {
+    BM_TRY(ledger::Event e, reader.EventAt(drills.back()));
+    rehearsed = std::max(rehearsed, e.at);
+  }
+  if (now - TimeFromMillis(rehearsed) > drill)
+    out.Error("status.drill-overdue",
+              drills.empty()
+                  ? fmt::format("no failure was ever rehearsed, and units were made since {}",
+                                DayOf(*first))
+                  : fmt::format("no failure was rehearsed since {}", DayOf(rehearsed)),
+              "birthmark drill list WS names them; begin with: birthmark drill lose WS");
+  return {};
+}
+
+Status WatchModules(const fs::path& workspace, Findings& out) {
+  BM_TRY(const KeyPlaces places, ReadKeyPlaces(workspace));
+  const auto at = places.find("pkcs11");
+  if (at == places.end()) return {};
+  BM_TRY(const hardware::Pkcs11Uri uri, hardware::ParsePkcs11Uri(at->second.uri));
+  const std::string name = fmt::format("the token \"{}\"", uri.token.value_or("of station.toml"));
+  auto session = hardware::Session::Open(uri);
+  if (!session) {
+    out.Error("status.module-silent", name + " does not answer: " + session.error().message,
+              "look at the module, its cable and its driver");
+    return {};
+  }
+  switch (hardware::StateOf((*session)->token().flags)) {
+    case hardware::PinState::kFree:
+      break;
+    case hardware::PinState::kOneWasWrong:
+      out.Error("status.pin-wrong", "a wrong PIN was given to " + name,
+                "find out who; a right one clears it: birthmark key list WS --pin-last-try");
+      break;
+    case hardware::PinState::kLastTry:
+      out.Error("status.pin-locked", "one more wrong PIN locks " + name,
+                "have its security officer ready, and find out who tried");
+      break;
+    case hardware::PinState::kLocked:
+      out.Error("status.pin-locked", name + " takes no PIN any more",
+                "its security officer sets a new one");
+      break;
+  }
+  return {};
+}
 
 Status WatchLoss(ledger::LogReader& reader, const VigilMarks& marks,
                  const std::map<std::string, AdoptedPlan>& plans, Time now, Findings& out) {

@@ -4,6 +4,7 @@
 // `status`. One thread.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -25,5 +26,16 @@ Status WatchSigning(ledger::LogReader& reader, const VigilMarks& marks,
 // status.no-spare, status.unreconciled.
 Status WatchLoss(ledger::LogReader& reader, const VigilMarks& marks,
                  const std::map<std::string, AdoptedPlan>& plans, Time now, Findings& out);
+
+// WatchCare: status.no-backup (the oldest identity that is in no backup was issued longer ago than
+// `backup`), status.drill-overdue (no failure was rehearsed for `drill`, and units have existed for
+// as long). A workspace that has issued nothing, or only just, has nothing to lose yet.
+Status WatchCare(ledger::LogReader& reader, std::chrono::days backup, std::chrono::days drill,
+                 Time now, Findings& out);
+
+// WatchModules: status.pin-wrong (a module says that a wrong PIN was given to it),
+// status.pin-locked (it takes none any more, or one more wrong one locks it), status.module-silent
+// (it does not answer). Looks at the modules that station.toml names, and gives them no PIN.
+Status WatchModules(const fs::path& workspace, Findings& out);
 
 }  // namespace birthmark::app

@@ -32,6 +32,16 @@ Result<ledger::TrialsRun> RunKit(link::DeviceConsole& console, const plan::Plan&
   return run;
 }
 
+// ReadKit gives an anchor's kit; nothing where there is none.
+Result<std::optional<TrialKit>> ReadKit(const Layout& layout, const std::string& anchor) {
+  const fs::path file = layout.trials() / (anchor + ".kit");
+  if (!fs::exists(file)) return std::nullopt;
+  BM_TRY(Bytes bytes, ReadFile(file, kMaxKit));
+  Result<TrialKit> kit = cbor::FromCbor<TrialKit>(bytes);
+  if (!kit) return Refused("trial.kit", file.string() + ": " + kit.error().message);
+  return std::optional(std::move(*kit));
+}
+
 }  // namespace
 
 Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores,
@@ -51,6 +61,8 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
     if (!anchor.eku.empty()) setup.eku = anchor.eku.front();
     if (!anchor.policy_oid.empty()) setup.policy_oid = anchor.policy_oid.front();
     if (anchor.subject) setup.subject = *anchor.subject;
+    setup.organization = anchors::OrganizationOf(anchor).value_or("");
+    setup.subordinate = anchor.subordinate.value_or("");
     std::vector<std::unique_ptr<crypto::Signer>> open;
     if (auto it = authorities.find(*anchor.pki); it != authorities.end() && !it->second.empty()) {
       for (const Authority& a : it->second) {
@@ -75,39 +87,34 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
   return {};
 }
 
-Result<std::vector<ledger::TrialsRun>> RunTrials(const Layout& layout, const plan::Plan& plan,
-                                                 const line::Firmware& firmware) {
-  std::vector<ledger::TrialsRun> runs;
-  if (!plan.board || !fs::exists(layout.trials())) return runs;
-  std::string unit = plan.product.id + "/sacrificed";
-  fs::path state = layout.devices() / ".sacrificed";
-  std::error_code ec;
-  fs::remove_all(state, ec);
-  {
-    BM_TRY(line::Fixture device,
-           line::Fixture::PlaceEmulated(std::string(plan::ToText(*plan.board)), state));
-    BM_TRY(link::Programmer * port, device.Port());
-    for (const line::Image& image : firmware.images()) {
-      if (image.partition == "test-image")
-        continue;  // it would run instead of the chain that is tried
-      BM_CHECK(port->Install(device.board().Find(image.partition)->offset, image.bytes));
-    }
-    BM_CHECK(port->BlowNamed("boot-anchor", firmware.boot_anchor()));
-    BM_CHECK(port->BlowNamed("secure-boot"));
-    BM_TRY(link::DeviceConsole * console, device.Console());
-    BM_TRY(link::Hello hello, console->SayHello());
-    for (const plan::Anchor& anchor : plan.anchors) {
-      fs::path file = layout.trials() / (anchor.id + ".kit");
-      if (!fs::exists(file)) continue;
-      BM_TRY(Bytes bytes, ReadFile(file, kMaxKit));
-      Result<TrialKit> kit = cbor::FromCbor<TrialKit>(bytes);
-      if (!kit) return Refused("trial.kit", file.string() + ": " + kit.error().message);
-      BM_TRY(ledger::TrialsRun run, RunKit(*console, plan, *kit, unit, hello.core));
-      runs.push_back(std::move(run));
-    }
+Result<size_t> KitObjects(const Layout& layout, const std::string& anchor) {
+  BM_TRY(std::optional<TrialKit> kit, ReadKit(layout, anchor));
+  return kit ? kit->objects.size() : 0;
+}
+
+Result<Tried> RunTrials(const Layout& layout, const TrialRun& run) {
+  Tried out;
+  if (!run.plan.board || !fs::exists(layout.trials())) return out;
+  auto wanted = [&](const std::string& id) {
+    return run.anchors.empty() || std::ranges::find(run.anchors, id) != run.anchors.end();
+  };
+  BM_TRY(std::unique_ptr<Sacrifice> device, Sacrifice::Place(layout, run.plan, run.firmware));
+  BM_TRY(link::DeviceConsole * console, device->Console());
+  for (const plan::Anchor& anchor : run.plan.anchors) {
+    if (!wanted(anchor.id)) continue;
+    BM_TRY(std::optional<TrialKit> kit, ReadKit(layout, anchor.id));
+    if (!kit) continue;
+    BM_TRY(ledger::TrialsRun one, RunKit(*console, run.plan, *kit, device->unit(), device->core()));
+    out.runs.push_back(std::move(one));
   }
-  fs::remove_all(state, ec);
-  return runs;
+  if (!run.changing) return out;
+  ChangeTrials trials(*device, run.plan, run.firmware, run.keys, run.signers);
+  for (const ChangePlan& what : PlanChanges(run.plan, run.firmware)) {
+    if (!what.why_not.empty() || !wanted(what.anchor)) continue;
+    BM_TRY(ledger::ChangesTried one, trials.Try(what));
+    out.changes.push_back(std::move(one));
+  }
+  return out;
 }
 
 }  // namespace birthmark::app

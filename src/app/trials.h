@@ -11,6 +11,7 @@
 
 #include "anchors/trial_spec.h"
 #include "app/authorities.h"
+#include "app/change_trials.h"
 #include "ledger/events.h"
 #include "line/firmware.h"
 #include "line/fixture.h"
@@ -44,9 +45,28 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
                      const std::map<std::string, line::SignerChain>& signers, const Clock& clock,
                      Rng& rng);
 
-// RunTrials installs the firmware on a new emulated device of its own and offers it every kit. One
-// event an anchor. Errors: those of the link; trial.kit (a kit that cannot be read).
-Result<std::vector<ledger::TrialsRun>> RunTrials(const Layout& layout, const plan::Plan& plan,
-                                                 const line::Firmware& firmware);
+// Tried is what the trials of a plan's anchors gave: one event an anchor of each kind.
+struct Tried {
+  std::vector<ledger::TrialsRun> runs;
+  std::vector<ledger::ChangesTried> changes;
+};
+
+// TrialRun says what is tried: all anchors, or those named. Without `changing` no change is tried:
+// the objects would be signed by keys that real devices believe.
+struct TrialRun {
+  const plan::Plan& plan;
+  const line::Firmware& firmware;
+  keystore::KeyStore& keys;
+  const std::map<std::string, line::SignerChain>& signers;
+  bool changing = false;
+  std::vector<std::string> anchors;
+};
+
+// RunTrials places a new emulated device, closes its locks, offers it every kit and then every
+// change. Errors: those of the link; trial.kit (a kit that cannot be read), those of ChangeTrials.
+Result<Tried> RunTrials(const Layout& layout, const TrialRun& run);
+
+// KitObjects is how many objects the kit of an anchor has; 0 where there is none.
+Result<size_t> KitObjects(const Layout& layout, const std::string& anchor);
 
 }  // namespace birthmark::app

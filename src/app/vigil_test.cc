@@ -6,6 +6,7 @@
 #include "app/field_files.h"
 #include "app/status.h"
 #include "app/test_workspace.h"
+#include "ledger/events_continuity.h"
 #include "ledger/events_field.h"
 
 namespace birthmark::app {
@@ -160,6 +161,38 @@ std::string Counted(const std::string& text) {
                          .unreadable = [&](const std::string&, const std::string&) { ++bad; }});
   EXPECT_TRUE(s);
   return fmt::format("{} {} {}", certificates, lists, bad);
+}
+
+TEST_F(VigilTest, WhatIsInNoBackupAndWhatWasNotRehearsedAlarmOnceThereIsSomethingToLose) {
+  using std::chrono::days;
+  const auto alarms = [&](days later, const StatusOptions& options = {}) {
+    ManualClock then(clock.Now() + later);
+    auto r = LookAt(ws, then, options);
+    EXPECT_TRUE(r) << r.error().ToString();
+    std::string out;
+    for (const char* code : {"status.no-backup", "status.drill-overdue"}) {
+      if (r && r->alarms.Has(code)) out += code;
+    }
+    return out;
+  };
+  EXPECT_EQ(alarms(days(1000)), "") << "nothing was issued";
+  const uint64_t unit = Write(Issue("bmc/1"));
+  EXPECT_EQ(alarms(days(29)), "");
+  EXPECT_EQ(alarms(days(31)), "status.no-backup");
+  EXPECT_EQ(alarms(days(366)), "status.no-backupstatus.drill-overdue");
+  EXPECT_EQ(alarms(days(31), {.backup = days(60)}), "");
+  EXPECT_EQ(alarms(days(31), {.backup = days(60), .drill = days(30)}), "status.drill-overdue");
+  // A backup has what stood in the log before it; what comes later has its own month.
+  Write(ledger::BackupMade{.files = 1, .events = unit + 1});
+  EXPECT_EQ(alarms(days(300)), "");
+  clock.Advance(days(20));
+  Write(Issue("bmc/2"));
+  EXPECT_EQ(alarms(days(29)), "");
+  EXPECT_EQ(alarms(days(31)), "status.no-backup");
+  EXPECT_EQ(alarms(days(350)), "status.no-backupstatus.drill-overdue");
+  Write(ledger::DrillDone{.name = "lose", .checks = 1});
+  EXPECT_EQ(alarms(days(364)), "status.no-backup");
+  EXPECT_EQ(alarms(days(366)), "status.no-backupstatus.drill-overdue");
 }
 
 TEST(SeenInFile, FindsCertificatesInEachForm) {

@@ -13,6 +13,7 @@
 #include "app/view.h"
 #include "disclose/reader_commands.h"
 #include "ledger/events.h"
+#include "ledger/events_anchors.h"
 
 namespace birthmark::app {
 namespace {
@@ -166,6 +167,23 @@ TEST_F(AdoptTest, AChangeIsVersionTwoAndADryRunIsNot) {
   auto now = PlanOf(*OpenReader(ws).value(), "");
   EXPECT_EQ(now->version, 2u);
   EXPECT_EQ(now->plan.product.firmware, "2.4.2");
+}
+
+TEST_F(AdoptTest, AnotherFileOfAnAnchorIsAReplacementOnRecord) {
+  text = PlanText("bmc");
+  fs::path ws = CopyOf(bench, text);  // made with another bench's webpki.pem
+  Replace(text, "firmware = \"", "firmware = \"9.");
+  auto first = Adopt(ws, text);
+  ASSERT_TRUE(first) << first.error().ToString();
+  Replace(text, "firmware = \"9.", "firmware = \"10.");
+  ASSERT_TRUE(Adopt(ws, text));  // the same file: nothing is replaced
+  auto reader = *OpenReader(ws);
+  auto seqs = *reader->registry().EventsOfType(ledger::AnchorReplaced::kType);
+  ASSERT_EQ(seqs.size(), 1u);
+  auto body = *ledger::BodyOf<ledger::AnchorReplaced>(*reader->EventAt(seqs[0]));
+  EXPECT_EQ(body.anchor, "webpki");
+  EXPECT_EQ(body.means, "new-plan");
+  EXPECT_NE(body.before, body.after);
 }
 
 struct StatusTest : Workspace {

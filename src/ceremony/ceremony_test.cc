@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <utility>
 
 #include "ceremony/runner.h"
 #include "ceremony/test_room.h"
@@ -10,6 +12,8 @@
 #include "ceremony/upkeep.h"
 #include "crypto/digest.h"
 #include "crypto/software_signer.h"
+#include "custody/dkg_folder.h"
+#include "custody/frost.h"
 #include "custody/health.h"
 #include "custody/message.h"
 #include "custody/share_file.h"
@@ -27,7 +31,7 @@ struct Place {
   RunOptions Options() {
     RunOptions o;
     o.dir = dir;
-    o.requests = o.proofs = tmp / "in";
+    o.requests = o.proofs = o.made = tmp / "in";
     fs::create_directories(o.requests);
     o.passphrase = TestSecret("sealed folder");
     // Stands for a module: a store of its own that is opened as the binding says.
@@ -180,6 +184,173 @@ TEST(Ceremony, MakesKeysOfEveryCustodyAndARecordThatSaysNoMore) {
   std::string sealed = SealedTranscript(s, log->state().ceremonies.back(),
                                         [&](const std::string& who) { return log->NameOf(who); });
   EXPECT_NE(sealed.find("n = 3, k = 2"), sealed.npos);
+}
+
+// Apart is a key that three machines made; its holders commit and sign when the room asks.
+struct Apart {
+  explicit Apart(Place& place, std::string name = "identity-1.1") : in(place.tmp / "in") {
+    custody::DkgTerms terms{.set = Bytes(16, 5),
+                            .name = std::move(name),
+                            .parties = {9, 30, 77},
+                            .rehearsal = true,
+                            .threshold = 2};
+    std::vector<custody::DkgParty> parties;
+    std::vector<custody::DkgRound1> first;
+    for (uint16_t i : terms.parties) {
+      parties.push_back(custody::DkgParty::Start(terms, i, rng).value());
+      first.push_back(parties.back().round1());
+      Write(fmt::format("{}.round1", i), first.back());
+    }
+    Write("terms", terms);
+    std::map<uint16_t, std::vector<custody::DkgRound2>> mail;
+    for (auto& party : parties) {
+      const std::vector<custody::DkgRound2> parts = party.Deal(first).value();
+      for (const custody::DkgRound2& part : parts) mail[part.to].push_back(part);
+    }
+    for (auto& party : parties) {
+      shares.push_back(party.Finish(mail[party.round1().index]).value().share);
+      Write(
+          fmt::format("{}.proof", shares.back().index),
+          custody::ProveShare(shares.back(), custody::DoneStatement(party.agreed()), rng).value());
+    }
+    transcript = parties[0].transcript();
+  }
+  template <class M>
+  void Write(const std::string& file, const M& message) {
+    fs::create_directories(in);
+    EXPECT_TRUE(WriteFileAtomic(in / file, custody::ToArmor(message)));
+  }
+  // Answer is what the room is told; the files are there when it is.
+  std::string Answer(const std::string& prompt, const fs::path& dir) {
+    if (prompt.find("*.commitment") != prompt.npos) {
+      nonces.clear();
+      for (size_t at : signers) {
+        nonces.push_back(custody::Commit(shares[at], rng).value());
+        Write(fmt::format("{}.commitment", at), nonces.back().commitment());
+      }
+      return in.string();
+    }
+    if (prompt.find("*.part") == prompt.npos) return "";
+    if (std::exchange(failed, false)) {
+      for (size_t at : signers) {
+        fs::remove(in / fmt::format("{}.commitment", at));
+        fs::remove(in / fmt::format("{}.part", at));
+      }
+      signers = {0, 2};
+      return "others";
+    }
+    fs::path newest;
+    for (const auto& f : fs::recursive_directory_iterator(dir / "signing")) {
+      if (f.path().filename() == "request" &&
+          (newest.empty() || fs::last_write_time(newest) < fs::last_write_time(f.path())))
+        newest = f.path();
+    }
+    auto request = custody::FromArmor<custody::SigningRequest>(
+                       ReadTextFile(newest, custody::kMaxMessageFile).value())
+                       .value();
+    for (size_t i = 0; i < signers.size(); ++i) {
+      auto part = custody::SignPartial(shares[signers[i]], std::move(nonces[i]), request).value();
+      if (std::exchange(spoil, false)) part.value[0] ^= 1, failed = true;
+      Write(fmt::format("{}.part", signers[i]), part);
+      ++signed_parts;
+    }
+    return in.string();
+  }
+  fs::path in;
+  SystemRng rng;
+  std::vector<custody::Share> shares;
+  std::vector<custody::SigningNonces> nonces;
+  std::vector<size_t> signers = {1, 2};
+  Digest transcript{};
+  bool spoil = false, failed = false;
+  int signed_parts = 0;
+};
+
+ScriptKey KeyApart() {
+  ScriptKey k = TestKey("identity-1.1", Custody::kThreshold);
+  k.apart = true;
+  return k;
+}
+
+TEST(CeremonyApart, KeyThatMachinesMadeSignsAndItsSharesNeverMeet) {
+  Place p;
+  p.Options();
+  Apart apart(p);
+  apart.spoil = true;
+  TestRoom room;
+  room.transcript = apart.transcript;
+  room.other = [&](const std::string& prompt) { return apart.Answer(prompt, p.dir); };
+  Script s = TestScript({KeyApart()});
+  auto r = p.Hold(s, room);
+  ASSERT_TRUE(r) << r.error().ToString() << room.said;
+  EXPECT_EQ(apart.signed_parts, 6)
+      << "one exchange failed, then the certificate and the log's word";
+  EXPECT_NE(room.said.find("signer's: 30"), std::string::npos) << room.said;
+  CheckedRecord c = p.TheRecord();
+  EXPECT_TRUE(c.certificates[0].IsSignedBy(*c.certificates[0].public_key()));
+  ASSERT_EQ(c.statements.size(), 2u);
+  EXPECT_EQ(c.statements[0].extra, 1u);
+  EXPECT_FALSE(fs::exists(p.dir / "shares"));
+  std::string open = ReadTextFile(p.dir / "transcript.txt", 1 << 20).value();
+  EXPECT_NE(open.find("never in one place"), open.npos);
+  // Later, opening it is one more exchange.
+  Script later = Usual(p.Later(Kind::kRecover, {KeyApart()}));
+  auto opened = p.Hold(later, room);
+  ASSERT_TRUE(opened) << opened.error().ToString() << room.said;
+  EXPECT_EQ(apart.signed_parts, 8);
+}
+
+TEST(CeremonyApart, IsResumedAndTakesNoOtherKeysMessages) {
+  Place p;
+  p.Options();
+  auto apart = std::make_unique<Apart>(p);
+  const auto was = apart->transcript;
+  TestRoom room;
+  room.other = [&](const std::string& prompt) { return apart->Answer(prompt, p.dir); };
+  Script s = TestScript({KeyApart()});
+  // The witness has another transcript than the folder.
+  EXPECT_EQ(CodeIn(p.Hold(s, room)), "ceremony.read-aloud");
+  // Somebody put another making there: its numbers are those that were seated, its transcript not.
+  apart = std::make_unique<Apart>(p);
+  room.transcript = was;
+  EXPECT_EQ(CodeIn(p.GoOn(s, room)), "ceremony.read-aloud");
+  room.transcript = apart->transcript;
+  room.leave_after = room.asked + 3;  // while signatures are carried
+  EXPECT_EQ(CodeIn(p.GoOn(s, room)), "test.left");
+  room.leave_after = -1;
+  auto r = p.GoOn(s, room);
+  ASSERT_TRUE(r) << r.error().ToString() << room.said;
+  EXPECT_TRUE(
+      p.TheRecord().certificates[0].IsSignedBy(*p.TheRecord().certificates[0].public_key()));
+
+  Place q;
+  q.Options();
+  Apart other(q, "identity-9.9");
+  TestRoom elsewhere;
+  EXPECT_EQ(CodeIn(q.Hold(s, elsewhere)), "ceremony.dkg-other");
+  fs::remove(q.tmp / "in/30.proof");
+  EXPECT_EQ(CodeIn(q.GoOn(s, elsewhere)), "dkg.unproven");
+}
+
+TEST(CeremonyApart, ScriptsSayWhatCanNotBe) {
+  const auto findings = [](std::vector<ScriptKey> keys, Kind kind = Kind::kMake) {
+    Script s;
+    s.title = "Acme: test";
+    s.manufacturer = "Acme";
+    s.kind = kind;
+    s.keys = std::move(keys);
+    s.roles = {Role::kAdministrator, Role::kWitness, Role::kExecutives};
+    s.steps = UsualSteps(s);
+    return ParseScript(FormatScript(s)).findings.ToString();
+  };
+  EXPECT_EQ(findings({KeyApart()}), "");
+  ScriptKey bad = KeyApart();
+  bad.custody = Custody::kSplit;
+  EXPECT_NE(findings({bad}).find("ceremony.dkg]"), std::string::npos) << findings({bad});
+  const std::string two = findings({KeyApart(), TestKey("update-1.1", Custody::kSplit)});
+  EXPECT_NE(two.find("ceremony.dkg-alone"), std::string::npos) << two;
+  const std::string again = findings({KeyApart()}, Kind::kReshare);
+  EXPECT_NE(again.find("never were in one place"), std::string::npos) << again;
 }
 
 TEST(Ceremony, EveryChangedOctetOfARecordIsRefused) {

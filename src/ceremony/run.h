@@ -31,6 +31,7 @@ struct RunOptions {
   fs::path dir;            // the custody folder
   fs::path requests;       // folder of NAME.request; empty: DIR/in
   fs::path proofs;         // folder of proofs of a health round; empty: DIR/in
+  fs::path made;           // folder of the messages of a key that machines made; empty: DIR/in
   SecretBytes passphrase;  // of the sealed folder
   std::string program = "birthmark " BIRTHMARK_VERSION;
   JudgeSplit judge;      // absent: nothing is judged

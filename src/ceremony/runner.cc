@@ -255,7 +255,8 @@ Status Runner::ReadAloud(const Digest& digest, std::string_view what) {
         return Refused("ceremony.read-aloud", fmt::format("{} and the witness's copy differ", what),
                        "find out which file was changed; nothing was done yet in this step");
       BM_TRY(std::string typed,
-             room_.Ask(fmt::format("internal-witness: group {} of your own copy: ", group + 1)));
+             room_.Ask(fmt::format("internal-witness: group {} of your own copy of {}: ", group + 1,
+                                   what)));
       if (typed == hex.substr(4 * group, 4)) break;
       room_.Say("that is not what the screen shows");
     }

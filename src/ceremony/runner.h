@@ -11,6 +11,7 @@
 
 #include "ceremony/run.h"
 #include "ceremony/sealed_log.h"
+#include "custody/dkg_folder.h"
 #include "custody/share_file.h"
 #include "custody/sharing.h"
 #include "pki/issue.h"
@@ -74,6 +75,15 @@ class Runner {
   Result<custody::Share> AskShare(const std::string& path);
   fs::path ShareFolder(const std::string& who) const;
 
+  // runner_apart.cc: a key that several machines made together and sign with apart.
+  const ScriptKey* KeyApart() const;  // of the script; null when there is none
+  Result<custody::MadeApart> Made(const ScriptKey& key) const;
+  Result<Entries> ExecutivesApart(const ScriptKey& key);
+  Result<std::unique_ptr<crypto::Signer>> NewKeyApart(const ScriptKey& key, KeyKept& kept,
+                                                      Entries& entries);
+  Result<std::unique_ptr<crypto::Signer>> SignerApart(const std::string& id,
+                                                      const custody::ShareSet& set);
+
   // runner_keys.cc: keys and what they sign.
   Result<Entries> MakeKey(const ScriptKey& key);
   Result<std::unique_ptr<crypto::Signer>> NewKey(const ScriptKey& key, KeyKept& kept,
@@ -114,6 +124,9 @@ class Runner {
   std::map<std::string, std::unique_ptr<crypto::Signer>> live_;
   std::map<std::string, KeyKept> fresh_;  // keys of the step that is not confirmed yet
 };
+
+// kPlaceApart stands in the sealed log for a key whose shares never come together.
+inline constexpr std::string_view kPlaceApart = "frost:apart";
 
 // WriteOutputs writes what a closed ceremony gives away, again whenever it is called: certificates,
 // responses, record and transcripts follow from the log.

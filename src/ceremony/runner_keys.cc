@@ -142,6 +142,7 @@ Result<std::unique_ptr<crypto::Signer>> Runner::NewKey(const ScriptKey& key, Key
     kept.place = store->uri();
     return signer;
   }
+  if (key.apart) return NewKeyApart(key, kept, entries);
   const Chosen& chosen = *ceremony().chosen;
   std::vector<uint16_t> indices;
   for (const Seat& s : chosen.seats) indices.push_back(s.index);
@@ -180,7 +181,7 @@ Result<std::unique_ptr<crypto::Signer>> Runner::NewKey(const ScriptKey& key, Key
 }
 
 Result<Runner::Entries> Runner::MakeKey(const ScriptKey& key) {
-  if (IsShared(key.custody)) BM_CHECK(HoldersBack());
+  if (IsShared(key.custody) && !key.apart) BM_CHECK(HoldersBack());
   if (again_) BM_CHECK(ForgetHalfMade(key));
   Entries out;
   KeyKept kept{.key = {.id = key.id, .pki = key.pki, .name = key.name}, .parent = key.parent};
@@ -241,8 +242,13 @@ Result<crypto::Signer*> Runner::SignerOf(const std::string& id, Entries& entries
     BM_TRY(signer, store->Open(id));
   } else {
     const custody::ShareSet set = log_->state().sets.at(id).dealt.set;
-    BM_TRY(std::vector<custody::Share> shares, Gather(id, entries));
-    if (k->key.custody == Custody::kThreshold) {
+    std::vector<custody::Share> shares;
+    if (k->place != kPlaceApart) {
+      BM_TRY(shares, Gather(id, entries));
+    }
+    if (k->place == kPlaceApart) {
+      BM_TRY(signer, SignerApart(id, set));
+    } else if (k->key.custody == Custody::kThreshold) {
       BM_TRY(signer, custody::ThresholdSigner::Make(std::move(shares), set, rng_));
     } else {
       BM_TRY(custody::Recovered recovered, custody::Recover(shares, set));

@@ -60,6 +60,7 @@ fs::path Runner::ShareFolder(const std::string& who) const {
 
 Result<Runner::Entries> Runner::Executives() {
   holders_.clear();
+  if (const ScriptKey* apart = KeyApart()) return ExecutivesApart(*apart);
   return script_.kind == Kind::kReshare ? ChangedExecutives() : NewExecutives();
 }
 

@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, 13> kActions = {
     "open-keys", "sign-requests", "check-proofs", "reshare",    "destroy",
     "attest",    "confirm",       "close"};
 constexpr size_t kMaxStepText = 1000;
+constexpr std::string_view kBetweenMachines = "between-machines";
+constexpr std::string_view kOneMachine = "one-machine";
 
 template <class E, size_t N>
 bool FindWord(const std::array<std::string_view, N>& words, std::string_view s, E& out) {
@@ -84,6 +86,12 @@ ScriptKey ReadKey(const plan::Node& node, plan::Context& context) {
   k.path_length = static_cast<int>(r.Integer("path-length", Need::kRequired, 0, 16, 0));
   k.lifetime = r.LifetimeOf("lifetime");
   k.custody = r.Word<Custody>("custody", Need::kRequired);
+  if (std::string dkg = r.Text("dkg", Need::kOptional); !dkg.empty()) {
+    k.apart = dkg == kBetweenMachines;
+    if (!k.apart && dkg != kOneMachine)
+      r.Bad("plan.word-unknown", "dkg", fmt::format("\"{}\" is no way to make a key", dkg),
+            "between-machines or one-machine");
+  }
   k.parent = r.Text("parent", Need::kOptional);
   k.crl_url = r.Url("crl-url", false).value_or("");
   k.ocsp_url = r.Url("ocsp-url", false).value_or("");
@@ -246,6 +254,7 @@ manufacturer = {}
         Quoted(k.id), Quoted(k.pki), k.level, Quoted(k.name), Quoted(k.organization),
         crypto::ToText(k.algorithm), k.path_length, plan::ToText(k.lifetime),
         plan::ToText(k.custody));
+    if (k.apart) out += fmt::format("dkg = \"{}\"\n", kBetweenMachines);
     if (!k.parent.empty()) out += fmt::format("parent = {}\n", Quoted(k.parent));
     if (!k.crl_url.empty()) out += fmt::format("crl-url = {}\n", Quoted(k.crl_url));
     if (!k.ocsp_url.empty()) out += fmt::format("ocsp-url = {}\n", Quoted(k.ocsp_url));

@@ -60,6 +60,7 @@ struct ScriptKey {
   int path_length = 0;
   plan::Lifetime lifetime;
   Custody custody = Custody::kThreshold;
+  bool apart = false;  // threshold: made by the holders' machines together, used apart
   std::string parent;  // id of the key that certifies it; empty: it certifies itself
   // Where it tells what became of what it signed: goes into those certificates. Empty: nowhere.
   std::string crl_url, ocsp_url;

@@ -16,6 +16,8 @@ void CheckKeys(const Script& s, Findings& f) {
     f.Error("ceremony.keys", fmt::format("the ceremony has {} keys", s.keys.size()),
             fmt::format("1 to {} [[key]] tables", kMaxScriptKeys));
   }
+  const auto shared =
+      std::ranges::count_if(s.keys, [](const ScriptKey& k) { return IsShared(k.custody); });
   std::map<std::string_view, const ScriptKey*> before;
   for (const ScriptKey& k : s.keys) {
     if (!before.emplace(k.id, &k).second)
@@ -28,6 +30,17 @@ void CheckKeys(const Script& s, Findings& f) {
               "custody = \"split\"",
               k.line);
     }
+    if (k.apart && k.custody != Custody::kThreshold)
+      f.Error(
+          "ceremony.dkg",
+          fmt::format("key \"{}\" is to be made between machines and is no threshold key", k.id),
+          "custody = \"threshold\", or leave dkg out", k.line);
+    if (k.apart && s.kind == Kind::kMake && shared > 1)
+      f.Error(
+          "ceremony.dkg-alone",
+          fmt::format("key \"{}\" is made between machines, and other keys have shares, too", k.id),
+          "make the other shared keys in a ceremony of their own: their holders are others",
+          k.line);
     if (k.custody == Custody::kSoftware) {
       f.Warn("ceremony.software-custody",
              fmt::format("key \"{}\" stays in a file of one machine", k.id),
@@ -126,6 +139,9 @@ struct StepOrder {
         if (s.kind != Kind::kMake) Fail(t, "this kind makes no keys", "kind = \"make\"");
         break;
       case Action::kReshare:
+        if (key->apart)
+          Fail(t, "would bring shares together that never were in one place",
+               "make a new key between machines; leave this one out");
         if (!IsShared(key->custody) || s.kind != Kind::kReshare)
           Fail(t, "deals shares of a key that has none here", "kind = \"reshare\", a split key");
         if (!Seen(Action::kExecutives))
@@ -243,8 +259,9 @@ std::vector<ScriptStep> UsualSteps(const Script& s) {
     if (s.kind == Kind::kMake)
       add("make-" + slug(k.id), Action::kMakeKey, Role::kWitness,
           fmt::format("The key of {} is made. {}", k.name,
-                      IsShared(k.custody) ? "Each Key Executive reads the new share back."
-                                          : "It stays where the binding says."),
+                      k.apart ? "The messages of its making are checked; its holders sign apart."
+                      : IsShared(k.custody) ? "Each Key Executive reads the new share back."
+                                            : "It stays where the binding says."),
           k.id);
     if (s.kind == Kind::kReshare && IsShared(k.custody))
       add("reshare-" + slug(k.id), Action::kReshare, Role::kWitness,

@@ -23,7 +23,7 @@ class TestRoom : public Dialogue {
  public:
   std::string n = "3", k = "2";
   std::vector<std::string> continents = {"EU", "NA", "EU", "AS", "NA"};
-  Digest script{};
+  Digest script{}, transcript{};
   std::vector<std::string> bring;  // paths of share files, in the order in which they come
   std::map<std::string, std::string> changes;  // pseudonym: "leaves", "moves"
   int joining = 0;
@@ -52,7 +52,7 @@ class TestRoom : public Dialogue {
     if (has("done, exception or stop?")) return "done";
     if (has("of your own copy")) {
       size_t group = std::stoul(p.substr(p.find("group ") + 6));
-      return ToHex(script).substr(4 * (group - 1), 4);
+      return ToHex(has("of the making") ? transcript : script).substr(4 * (group - 1), 4);
     }
     if (has("n, how many")) return n;
     if (has("k, how many") || has("k again")) return k;

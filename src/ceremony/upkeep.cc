@@ -81,8 +81,9 @@ CustodyReport ReportCustody(const SealedLog& log, Time now, std::chrono::days si
 }
 
 const std::vector<std::string>& NoteEvents() {
-  static const std::vector<std::string> kEvents = {
-      "sealed", "seal-checked", "opened", "drilled", "key-handed-over", "moved", "lost", "left"};
+  static const std::vector<std::string> kEvents = {"sealed",  "seal-checked", "opened",
+                                                   "on-card", "drilled",      "key-handed-over",
+                                                   "moved",   "lost",         "left"};
   return kEvents;
 }
 

@@ -73,6 +73,7 @@ Result<ceremony::RunOptions> OptionsOfRun(const Invocation& in, const std::strin
   o.dir = dir;
   o.requests = in.Get("--requests");
   o.proofs = in.Get("--proofs");
+  o.made = in.Get("--made");
   BM_TRY(keystore::PassphraseSource source, SealSource(in));
   BM_TRY(o.passphrase, app::CeremonyPassphrase(source, fresh));
   return app::WithStores(std::move(o));

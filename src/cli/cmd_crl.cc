@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/crls.h"
+#include "app/responder.h"
 #include "app/rotate.h"
 #include "base/mapped_file.h"
 #include "cli/handlers.h"
@@ -172,8 +173,20 @@ Result<std::optional<int>> ImportUpkeep(const Invocation& in) {
     return 0;
   }
   BM_TRY(std::vector<app::RotatedRow> rows, app::AcceptSuccessors(*f, text, clock, in.dry_run()));
-  if (rows.empty()) return std::nullopt;
-  PrintRotated(in, rows);
+  if (!rows.empty()) {
+    PrintRotated(in, rows);
+    return 0;
+  }
+  BM_TRY(std::optional<app::ResponderRow> responder,
+         app::AcceptResponder(*f, text, clock, in.dry_run()));
+  if (!responder) return std::nullopt;
+  if (in.json()) {
+    PrintLine(
+        fmt::format(R"({{"id": {}, "state": "{}"}})", JsonString(responder->id), responder->state));
+  } else {
+    PrintLine(fmt::format("{}  {}; birthmark serve answers with it", responder->id,
+                          in.dry_run() ? "would be certified" : responder->state));
+  }
   return 0;
 }
 

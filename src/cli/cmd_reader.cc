@@ -3,6 +3,7 @@
 #include "cli/handlers.h"
 #include "cli/terminal.h"
 #include "disclose/reader_commands.h"
+#include "scan/command.h"
 
 namespace birthmark::cli {
 namespace {
@@ -26,10 +27,13 @@ Result<int> Show(const Invocation& in) {
 }
 
 Result<int> Verify(const Invocation& in) {
-  return Said(disclose::RunVerify({.file = in.Arg("F"),
-                                   .anchor = Given(in, "--anchor"),
-                                   .fingerprint = Given(in, "--fingerprint"),
-                                   .json = in.json()}));
+  const disclose::VerifyArgs args{.file = in.Arg("F"),
+                                  .anchor = Given(in, "--anchor"),
+                                  .fingerprint = Given(in, "--fingerprint"),
+                                  .json = in.json()};
+  if (!in.Has("--image")) return Said(disclose::RunVerify(args));
+  return Said(scan::RunVerifyImage(
+      args, {.path = in.Get("--image"), .progress = StderrIsTerminal() && !in.json()}));
 }
 
 Result<int> Compare(const Invocation& in) {

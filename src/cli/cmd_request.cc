@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/requests.h"
+#include "app/responder.h"
 #include "cli/handlers.h"
 #include "cli/keys.h"
 #include "cli/terminal.h"
@@ -60,6 +61,22 @@ Result<int> RequestList(const Invocation& in) {
 }
 
 Result<int> RequestExport(const Invocation& in) {
+  if (in.Has("--responder")) {
+    BM_TRY(app::KeySource keys, KeysFor(in));
+    BM_TRY(uint64_t days, in.Number("--days", app::kResponderDays, 1, 3660));
+    BM_TRY(app::ResponderRow made, app::AskResponder({.workspace = in.Arg("WS"),
+                                                      .product = in.Get("--product"),
+                                                      .as = in.Get("--as"),
+                                                      .ca = in.Get("--responder"),
+                                                      .days = static_cast<int>(days),
+                                                      .dry_run = in.dry_run()},
+                                                     keys, SystemClock()));
+    if (in.dry_run()) {
+      PrintLine(in.json() ? fmt::format(R"([{{"id": {}}}])", JsonString(made.id))
+                          : fmt::format("would ask for {}", made.id));
+      return 0;
+    }
+  }
   BM_TRY(std::vector<app::CarriedRow> rows,
          app::ExportRequests(in.Arg("WS"), in.Get("--to"), in.dry_run()));
   if (in.json()) {
@@ -100,6 +117,8 @@ Result<int> RequestSignOffline(const Invocation& in) {
   }
   PrintLine(fmt::format("{}  {}{}", r.authority, r.kind,
                         r.before ? "  (signed before: the same response again)" : ""));
+  if (!r.asked_by.empty())
+    PrintLine(fmt::format("asked by  {}, whose key is registered here", r.asked_by));
   PrintLine(fmt::format("next: carry {} back; birthmark request import WS FILE",
                         in.Get("--output", r.file.string())));
   return 0;

@@ -39,6 +39,7 @@ Result<int> Serve(const Invocation& in) {
   BM_TRY(uint64_t threads, in.Number("--threads", 1, 1, 64));
   options.threads = static_cast<int>(threads);
   options.allow_plain_keygen = in.Has("--allow-plain-keygen");
+  options.masa = in.Has("--masa");
   std::FILE* log = stderr;
   if (in.Has("--log")) {
     log = std::fopen(in.Get("--log").c_str(), "ae");

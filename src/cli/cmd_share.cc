@@ -17,7 +17,8 @@ namespace {
 
 Result<app::HeldShare> OpenNamed(const Invocation& in) {
   BM_TRY(app::KeySource keys, KeysFor(in));
-  return app::OpenHeldShare(in.Arg("F"), keys.online);
+  return app::OpenHeldShare(in.Arg("F"), keys.online,
+                            {.source = keys.pin, .last_try = keys.pin_last_try});
 }
 
 std::string ShareJson(const custody::Share& s, std::string_view more) {

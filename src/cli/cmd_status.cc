@@ -9,7 +9,12 @@
 namespace birthmark::cli {
 
 Result<int> StatusOf(const Invocation& in) {
-  BM_TRY(app::StatusReport r, app::LookAt(in.Arg("WS"), SystemClock(), in.Has("--all")));
+  app::StatusOptions options{.from_start = in.Has("--all"), .modules = true};
+  BM_TRY(uint64_t backup, in.Number("--backup-days", 30, 1, 36'500));
+  BM_TRY(uint64_t drill, in.Number("--drill-days", 365, 1, 36'500));
+  options.backup = std::chrono::days(static_cast<int>(backup));
+  options.drill = std::chrono::days(static_cast<int>(drill));
+  BM_TRY(app::StatusReport r, app::LookAt(in.Arg("WS"), SystemClock(), options));
   bool alarm = !r.alarms.empty();
   if (in.json()) {
     std::string alarms;

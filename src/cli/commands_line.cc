@@ -101,6 +101,7 @@ std::vector<Command> LineCommands() {
         {"--metrics-port", "N", "HTTP on loopback: Prometheus metrics (default 9464)"},
         {"--coaps-port", "N", "DTLS: EST-coaps (default 5684)"},
         {"--threads", "N", "threads that serve HTTPS (default 1)"},
+        {"--masa", "", "HTTPS: answer registrars' voucher requests (RFC 8995)"},
         {"--allow-plain-keygen", "", "let keys made here leave over HTTP; recorded as a fact"},
         {"--log", "F", "append a JSON line for each request to F (default: standard error)"}},
        Serve},

@@ -22,6 +22,11 @@ Result<int> VoucherRequest(const Invocation&);
 Result<int> VoucherIssue(const Invocation&);
 Result<int> VoucherVerify(const Invocation&);
 Result<int> VoucherList(const Invocation&);
+Result<int> VoucherPut(const Invocation&);
+Result<int> VoucherOwner(const Invocation&);
+// cmd_discover.cc
+Result<int> MudExport(const Invocation&);
+Result<int> Discover(const Invocation&);
 // cmd_scan.cc
 Result<int> Scan(const Invocation&);
 // cmd_unit_attest.cc

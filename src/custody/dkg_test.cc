@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "custody/dkg.h"
 
+#include <array>
+
+#include "crypto/digest.h"
 #include "custody/message.h"
 #include "custody/test_custody.h"
 
@@ -88,7 +91,9 @@ TEST_F(DkgTest, CheatersOfTheFirstRoundAreNamed) {
   expect([](auto& a) { a[1].commitments.pop_back(); }, "dkg.malformed", "party 2");
   expect([](auto& a) { a[1].commitments[0] = Bytes(32); }, "dkg.malformed", "party 2");
   expect([](auto& a) { a[1].proof.clear(); }, "dkg.malformed", "party 2");
-  expect([](auto& a) { a[1].set[0] ^= 1; }, "dkg.malformed", "party 2");
+  expect([](auto& a) { a[1].sign[0] ^= 1; }, "dkg.proof", "party 2");
+  expect([](auto& a) { a[1].sign.pop_back(); }, "dkg.malformed", "party 2");
+  expect([](auto& a) { a[1].set[0] ^= 1; }, "dkg.foreign", "the first message of party 2");
   expect([](auto& a) { a[1].index = 9; }, "dkg.missing", "party 2");
   expect([](auto& a) { a[1].index = 0; }, "dkg.malformed", "party 0");
   expect([](auto& a) { a[2] = a[1]; }, "dkg.duplicate", "party 2");
@@ -125,35 +130,81 @@ TEST_F(DkgTest, CheatersOfTheSecondRoundAreNamed) {
   EXPECT_EQ(finish({good[0]}), "dkg.missing: party 3");
   EXPECT_EQ(finish({}), "dkg.missing: party 2");
   EXPECT_EQ(finish({good[0], good[0]}), "dkg.duplicate: party 2");
+  // What a carrier changes is not the sender's doing.
   auto bad = good;
   bad[1].sealed[50] ^= 1;
-  EXPECT_EQ(finish(bad), "dkg.share: party 3");
+  EXPECT_EQ(finish(bad), "dkg.signature: the par");
   bad = good;
   std::swap(bad[0].sealed, bad[1].sealed);
-  EXPECT_EQ(finish(bad), "dkg.share: party 2");
+  EXPECT_EQ(finish(bad), "dkg.signature: the par");
+  bad = good;
+  bad[0].transcript[0] ^= 1;
+  EXPECT_EQ(finish(bad), "dkg.signature: the par");
   bad = good;
   bad[0] = mail[1][0];  // what party 1 sent to party 2
   EXPECT_EQ(finish(bad), "dkg.malformed: party 1");
   bad = good;
   bad[0].set[0] ^= 1;
-  EXPECT_EQ(finish(bad), "dkg.malformed: party 2");
+  EXPECT_EQ(finish(bad), "dkg.foreign: the par");
   EXPECT_TRUE(finish(good).starts_with("accepted"));
 }
 
-TEST_F(DkgTest, PartThatFitsNoCommitmentIsNamedThoughItOpens) {
-  // Party 2 deals party 1 a value of another polynomial, properly sealed: it committed to `first_`,
-  // and deals by a run of its own in which only its own polynomial differs.
-  DkgParty liar = DkgParty::Start(terms_, 2, rng_).value();
-  std::vector<DkgRound1> other = first_;
-  other[1] = liar.round1();
-  auto sent = liar.Deal(other).value();
+TEST_F(DkgTest, PartThatFitsNoCommitmentIsNamedThoughItOpensAndIsSigned) {
+  // Party 2 has the keys of its first message and deals by another polynomial.
   auto mail = Mail();
-  for (DkgRound2& m : sent) {
-    if (m.to == 1) mail[0][0] = m;
-  }
+  const SecretBytes kept = parties_[1].ToOctets();
+  const SessionKey sign = SessionKey::FromSeed(kept.Read(SecretAccess()).subspan(32, 32));
+  DkgRound2& lie = mail[0][0];
+  ASSERT_EQ(lie.from, 2);
+  const std::array<uint8_t, 4> way{0, 2, 0, 1};
+  const Digest context = crypto::Sha256(AsBytes("birthmark custody dkg part v1"),
+                                        parties_[0].transcript(), ByteView(way));
+  lie.sealed = SealPart(Scalar::FromInt(7), first_[0].box, context).value();
+  lie.signature.clear();
+  Bytes said = ToBytes("birthmark custody dkg message v1");
+  const Bytes fields = cbor::ToCbor(lie);
+  said.insert(said.end(), fields.begin(), fields.end());
+  lie.signature = sign.Sign(said);
   const auto r = parties_[0].Finish(mail[0]);
   EXPECT_EQ(CodeOf(r), "dkg.share");
   EXPECT_TRUE(r.error().message.starts_with("party 2"));
+}
+
+TEST_F(DkgTest, PartyThatSawOtherFirstMessagesIsNamed) {
+  // Party 2 was given another first message of party 3 than party 1 was.
+  std::vector<DkgRound1> other = first_;
+  other[2] = DkgParty::Start(terms_, 3, rng_)->round1();
+  auto sent = parties_[1].Deal(other).value();
+  ASSERT_TRUE(parties_[0].Deal(first_));
+  ASSERT_NE(parties_[0].transcript(), parties_[1].transcript());
+  const auto r = parties_[0].Finish(std::vector<DkgRound2>{sent[0]});
+  EXPECT_EQ(CodeOf(r), "dkg.stale");
+  EXPECT_TRUE(r.error().message.starts_with("party 2"));
+}
+
+TEST_F(DkgTest, KeptPartyGoesOnAndNoOther) {
+  const SecretBytes kept = parties_[0].ToOctets();
+  const ByteView octets = kept.Read(SecretAccess());
+  DkgParty back = DkgParty::Restore(terms_, first_[0], octets).value();
+  auto mail = Mail();
+  ASSERT_TRUE(back.Deal(first_));
+  EXPECT_TRUE(EqualSecret(back.Finish(mail[0])->share.value.Read(SecretAccess()),
+                          parties_[0].Finish(mail[0])->share.value.Read(SecretAccess())));
+  const auto restore = [&](DkgTerms terms, const DkgRound1& own, ByteView secret) {
+    return CodeOf(DkgParty::Restore(std::move(terms), own, secret));
+  };
+  EXPECT_EQ(restore(terms_, first_[1], octets), "dkg.kept");
+  EXPECT_EQ(restore(terms_, first_[0], octets.first(octets.size() - 1)), "dkg.kept");
+  for (size_t at : {size_t{0}, size_t{40}, octets.size() - 32}) {
+    Bytes changed(octets.begin(), octets.end());
+    changed[at] ^= 8;
+    EXPECT_EQ(restore(terms_, first_[0], changed), "dkg.kept") << at;
+  }
+  DkgTerms other = terms_;
+  other.rehearsal = true;
+  EXPECT_EQ(restore(other, first_[0], octets), "dkg.kept") << "the proof is bound to the terms";
+  other.name = "../etc";
+  EXPECT_EQ(restore(other, first_[0], octets), "dkg.name");
 }
 
 TEST_F(DkgTest, StepsHaveTheirOrder) {

@@ -24,6 +24,14 @@ BoxKey BoxKey::Make(Rng& rng) {
   return key;
 }
 
+BoxKey BoxKey::FromSecret(ByteView secret) {
+  InitSodium();
+  BoxKey key{.secret = SecretBytes(crypto_box_SECRETKEYBYTES), .point = Bytes(kBoxKeySize)};
+  std::ranges::copy(secret, key.secret.Write(SecretAccess()).begin());
+  crypto_scalarmult_base(key.point.data(), key.secret.Read(SecretAccess()).data());
+  return key;
+}
+
 Result<Bytes> SealPart(const Scalar& part, ByteView to, const Digest& context) {
   InitSodium();
   if (to.size() != kBoxKeySize) return Refused("box.key", "a receiver's key has 32 octets");

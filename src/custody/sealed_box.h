@@ -16,6 +16,8 @@ struct BoxKey {
   SecretBytes secret;
   Bytes point;
   static BoxKey Make(Rng& rng);
+  // FromSecret has a key pair back from its 32 secret octets.
+  static BoxKey FromSecret(ByteView secret);
 };
 
 // SealPart seals a scalar for one receiver. `context` is bound into it: the run, from whom, to

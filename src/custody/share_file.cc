@@ -68,12 +68,13 @@ Result<SecretBytes> KeyOf(const SecretBytes& passphrase, const SealedFile& file)
   return key;
 }
 
-Result<SealedFile> ReadSealed(std::string_view label, std::string_view text) {
+Result<SealedFile> ReadSealed(std::string_view label, std::string_view text,
+                              size_t max_text = kMaxShareFile) {
   const auto no_file = [&](std::string what) {
     return Refused("share.file", fmt::format("this is no {} file: {}", label, what),
                    "take the file that was written when it was sealed, unchanged");
   };
-  if (text.size() > kMaxShareFile) return no_file("it is too large");
+  if (text.size() > max_text) return no_file("it is too large");
   Result<Bytes> der = crypto::ReadOnePem(text, label);
   if (!der) return no_file(der.error().message);
   Result<SealedFile> file = cbor::FromCbor<SealedFile>(*der, {.depth = 2, .items = 32});
@@ -106,8 +107,8 @@ Result<std::string> SealSecret(std::string_view label, ByteView secret,
 }
 
 Result<SecretBytes> OpenSecret(std::string_view label, std::string_view text,
-                               const SecretBytes& passphrase) {
-  BM_TRY(const SealedFile file, ReadSealed(label, text));
+                               const SecretBytes& passphrase, size_t max_text) {
+  BM_TRY(const SealedFile file, ReadSealed(label, text, max_text));
   BM_TRY(const SecretBytes key, KeyOf(passphrase, file));
   Result<SecretBytes> secret = crypto::Open(key, file.box, BoundTo(label, file));
   if (!secret)
@@ -120,6 +121,11 @@ Status CheckShareFile(std::string_view text) {
   BM_TRY(const SealedFile file, ReadSealed(kShareLabel, text));
   if (file.box.size() == kShareOctets + crypto::kSealOverhead) return {};
   return Refused("share.file", "what is sealed in the file has not the length of a share");
+}
+
+Result<Argon2Cost> CostOfShareFile(std::string_view text) {
+  BM_TRY(const SealedFile file, ReadSealed(kShareLabel, text));
+  return Argon2Cost{.passes = file.passes, .memory = file.memory};
 }
 
 Result<std::string> SealShare(const Share& share, const SecretBytes& passphrase,

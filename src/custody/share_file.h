@@ -35,10 +35,14 @@ Result<Share> OpenShare(std::string_view text, const SecretBytes& passphrase);
 // CheckShareFile looks at a file's form without opening it. Errors: share.file, share.cost.
 Status CheckShareFile(std::string_view text);
 
+// CostOfShareFile is what guessing a share file's passphrase costs: what is sealed beside it costs
+// the same. Errors: as CheckShareFile.
+Result<Argon2Cost> CostOfShareFile(std::string_view text);
+
 // SealSecret and OpenSecret do the same with other secrets of a holder, under another label.
 Result<std::string> SealSecret(std::string_view label, ByteView secret,
                                const SecretBytes& passphrase, const Argon2Cost& cost);
 Result<SecretBytes> OpenSecret(std::string_view label, std::string_view text,
-                               const SecretBytes& passphrase);
+                               const SecretBytes& passphrase, size_t max_text = kMaxShareFile);
 
 }  // namespace birthmark::custody

@@ -5,11 +5,13 @@
 
 #include "ledger/events.h"
 #include "ledger/events_anchors.h"
+#include "ledger/events_artifact.h"
 #include "ledger/events_continuity.h"
 #include "ledger/events_custody.h"
 #include "ledger/events_field.h"
 #include "ledger/events_revocation.h"
 #include "ledger/events_seed_package.h"
+#include "ledger/events_voucher.h"
 
 namespace birthmark::ledger {
 namespace {
@@ -49,7 +51,8 @@ constexpr std::string_view kTypes[] = {
     CeremonySealed::kType,    CaState::kType,           CrlSigned::kType,
     SeedTold::kType,          FieldSeen::kType,         AlarmExplained::kType,
     ChangesTried::kType,      AnchorReplaced::kType,    ImageScanned::kType,
-    UnitAttested::kType,
+    UnitAttested::kType,      ArtifactSigned::kType,    SignerAdmitted::kType,
+    VoucherIssued::kType,     VoucherRefused::kType,
 };
 
 // IdPlace is the offset of the 16 octets of the id.

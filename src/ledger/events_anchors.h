@@ -15,18 +15,23 @@ namespace birthmark::ledger {
 
 // ChangeTry is one object offered to a device to change an anchor, and what came of it.
 struct ChangeTry {
-  std::string by;       // whose signature: "right-key", "wrong-key", "nobody"
-  bool held = false;    // the change was there after a restart
-  std::string aspect;   // "replace", "add", "remove"
+  std::string by;   // whose signature: "right-key", "wrong-key", "nobody"
+  std::string way;  // "update" (the device's own), "chip", "fuses", "port"
+  // held: the change was there after a restart.
+  bool held = false;
+  std::string aspect;   // "replace", "add", "remove"; "roll-back": the same, but an older version
   Digest object{};      // SHA-256 of what was offered
+  std::string signer;   // the anchor whose key signed; empty: nobody's that the device knows
   std::string verdict;  // the device's own words
   bool accepted = false;
   template <class V>
   void Fields(V& v) {
     v("by", by);
+    v("way", way);
     v("held", held);
     v("aspect", aspect);
     v("object", object);
+    v("signer", signer);
     v("verdict", verdict);
     v("accepted", accepted);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "anchors/trial_plan.h"
 #include "crypto/digest.h"
 
 namespace birthmark::line {
@@ -37,6 +38,8 @@ link::AnchorPolicy PolicyOf(const plan::Anchor& a) {
   if (!a.eku.empty()) p.eku = a.eku.front();
   if (!a.policy_oid.empty()) p.policy_oid = a.policy_oid.front();
   p.subject = a.subject;
+  p.organization = anchors::OrganizationOf(a);
+  p.subordinate = a.subordinate;
   for (vocab::Algorithm algorithm : a.algorithms) {
     switch (algorithm) {
       case vocab::Algorithm::kEcdsaP256:
@@ -158,13 +161,18 @@ std::string PartitionHolding(const plan::Plan& plan, const plan::Anchor& anchor)
   if (const plan::Stage* verified = StageVerifiedBy(plan, anchor)) {
     std::string before;
     for (StageKind kind : kOrder) {
-      if (kind == verified->kind) break;
+      // A TAM is started before the application, by what starts that.
+      if (kind == verified->kind ||
+          (verified->kind == StageKind::kTamStage && kind == StageKind::kApplication)) {
+        break;
+      }
       if (plan.FindStageKind(kind) != nullptr) before = vocab::ToText(kind);
     }
     return before;
   }
   std::string last;
-  for (StageKind kind : kOrder) {
+  for (StageKind kind : {StageKind::kFirstStage, StageKind::kSecondStage, StageKind::kTamStage,
+                         StageKind::kApplication}) {
     const plan::Stage* s = plan.FindStageKind(kind);
     if (s != nullptr && s->store == anchor.store) last = vocab::ToText(kind);
   }
@@ -206,14 +214,19 @@ Result<Firmware> Firmware::Make(const Materials& m) {
     inside[partition].push_back(a.id);
   }
 
+  const link::Manifest::Product product{.oem = m.plan.product.enterprise_number,
+                                        .model = m.plan.product.id,
+                                        .hardware = m.plan.product.hardware_variant};
   auto build = [&](const std::string& partition, const std::string& name,
-                   const std::string& version, const plan::Anchor& verifier,
-                   bool factory_commands) -> Status {
+                   const std::string& version, const plan::Anchor& verifier, bool factory_commands,
+                   const std::vector<std::string>& privileges) -> Status {
     BM_TRY(Signing signing, SigningUnder(m, verifier));
     BM_TRY(Bytes bytes, link::BuildImage({.kind = partition == "store" ? "bundle" : partition,
                                           .name = name,
                                           .version = VersionNumber(version),
-                                          .factory_commands = factory_commands},
+                                          .factory_commands = factory_commands,
+                                          .privileges = privileges,
+                                          .product = product},
                                          link::EncodeStage(contents[partition]), *signing.signer,
                                          signing.headers));
     Image image{.partition = partition,
@@ -227,19 +240,19 @@ Result<Firmware> Firmware::Make(const Materials& m) {
     return {};
   };
   for (const plan::Stage& s : m.plan.stages) {
-    if (s.kind == StageKind::kRom || s.kind == StageKind::kTamStage) continue;
+    if (s.kind == StageKind::kRom) continue;
     std::string partition(vocab::ToText(s.kind));
     contents[partition].code = CodeOf(m.plan, s);
     const plan::Anchor* verifier = s.verified_by ? m.plan.FindAnchor(*s.verified_by) : boot;
     BM_CHECK(build(partition, fmt::format("{} {}", m.plan.product.id, s.id), s.version, *verifier,
-                   s.kind == StageKind::kTestImage));
+                   s.kind == StageKind::kTestImage, s.privileges));
   }
   if (contents.contains("store")) {
     const plan::Anchor* verifier = boot;
     for (const plan::Anchor& a : m.plan.anchors) {
       if (a.verifies == "bundle" && a.generated) verifier = &a;
     }
-    BM_CHECK(build("store", m.plan.product.id + " anchors", "1", *verifier, false));
+    BM_CHECK(build("store", m.plan.product.id + " anchors", "1", *verifier, false, {}));
   }
   return f;
 }

@@ -539,7 +539,7 @@ constexpr Entry kSteps[] = {
     {StepKind::kTestImageErase, TestImageErase},
     {StepKind::kSecondStageWrite,
      [](StepContext& c) { return WriteImage(c, "second-stage", false); }},
-    {StepKind::kTamInstall, NotHere},
+    {StepKind::kTamInstall, [](StepContext& c) { return WriteImage(c, "tam", false); }},
     {StepKind::kProductionImageWrite,
      [](StepContext& c) { return WriteImage(c, "application", false); }},
     {StepKind::kSingleImageWrite, SingleImageWrite},

@@ -304,6 +304,15 @@ Result<ReportAnswer> DeviceConsole::Report(ByteView nonce, const std::string& sl
   return out;
 }
 
+Result<Bytes> DeviceConsole::Token(ByteView nonce) {
+  BM_TRY(cbor::Value v, Ask(link_, BM_CMD_TOKEN, {{"nonce", Copy(nonce)}}));
+  Fields f(v);
+  Bytes token;
+  f.Get("token", &token);
+  BM_CHECK(f.Done());
+  return token;
+}
+
 Result<Trial> DeviceConsole::Try(ByteView object, const std::string& anchor) {
   BM_TRY(cbor::Value v, Ask(link_, BM_CMD_TRIAL, {{"object", Copy(object)}, {"anchor", anchor}}));
   Fields f(v);

@@ -185,6 +185,44 @@ struct DeviceReport {
   bool symmetric_secret = false, password = false;  // whether there is one
 };
 
+// Offered is what a device said of an image that was offered to it as an update.
+struct Offered {
+  bool accepted = false;
+  std::string text;
+  uint64_t level = 0;
+  std::string anchor;  // that verified it; "fuse" is the boot ROM's
+};
+
+// AnchorInForce is an anchor that the device believes since its last boot.
+struct AnchorInForce {
+  std::string id;  // "fuse" is the boot ROM's
+  std::string verifies;
+  std::string place;  // "fuse", or the partition
+  Bytes sha256;       // of the anchor's data
+};
+
+// VoucherAsked is a device's request for a voucher (COSE), with the nonce that is in it.
+struct VoucherAsked {
+  Bytes nonce;
+  Bytes request;
+};
+
+// VoucherJudged is what a device said of a voucher, or of a message of its owner.
+struct VoucherJudged {
+  bool accepted = false;
+  std::string why;  // "accepted", "unknown-masa", "serial", "nonce", "expired"… (voucher.h)
+  std::string text;
+  uint64_t level = 0;  // draft 5.1, of the signer
+};
+
+// DeviceOwner is whose certificates a device holds as its network's anchors.
+struct DeviceOwner {
+  bool present = false;
+  std::string means;  // "voucher", "est-cacerts"
+  std::vector<Bytes> certificates;
+  Bytes nonce;  // for the owner's next message, where one was asked for
+};
+
 struct ReportAnswer {
   bool is_signed = false;
   Bytes bytes;  // COSE_Sign1 (tag 18) when signed, the bare map otherwise
@@ -248,6 +286,19 @@ class DeviceConsole {
   // OpenUpdate has the device open an HPKE object (RFC 9180) with the key of its slot "decrypt".
   Result<UpdateOpened> OpenUpdate(ByteView enc, ByteView object, ByteView info, ByteView aad);
   Result<Trial> Try(ByteView object, const std::string& anchor);
+  // Token is a signed attestation token over the nonce, 8 to 64 bytes (attest/eat.h reads it).
+  Result<Bytes> Token(ByteView nonce);
+  // AskVoucher has the device sign a request; it names the registrar's certificate where one is
+  // given. GiveVoucher hands it the answer, GiveCacerts a message that its owner signed.
+  Result<VoucherAsked> AskVoucher(ByteView registrar = {});
+  Result<VoucherJudged> GiveVoucher(ByteView voucher);
+  Result<VoucherJudged> GiveCacerts(ByteView object);
+  // Owner reads whose it is; a challenge gives the nonce that GiveCacerts needs.
+  Result<DeviceOwner> Owner(bool challenge = false);
+  // OfferImage offers a whole image as an update in place; what was accepted counts from the next
+  // reset. The image must fit one message (kMaxOffer). A refused write is the device's error.
+  Result<Offered> OfferImage(const std::string& partition, ByteView image);
+  Result<std::vector<AnchorInForce>> AnchorsInForce();
 
   // Element reads what the secure element behind the device is; the device's refusal not-found
   // means that there is none. MakeInElement has it make the slot's key, or keeps the one that is

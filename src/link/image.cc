@@ -27,6 +27,8 @@ cbor::Value EncodePolicy(const AnchorPolicy& p) {
   if (p.eku) m.emplace_back("eku", *p.eku);
   if (p.policy_oid) m.emplace_back("policy_oid", *p.policy_oid);
   if (p.subject) m.emplace_back("subject", *p.subject);
+  if (p.organization) m.emplace_back("organization", *p.organization);
+  if (p.subordinate) m.emplace_back("subordinate", *p.subordinate);
   if (!p.algorithms.empty()) {
     m.emplace_back("algorithms", cbor::Array(p.algorithms.begin(), p.algorithms.end()));
   }
@@ -48,7 +50,8 @@ bool Text(const cbor::Value& map, const char* key, std::optional<std::string>* o
 
 Status DecodePolicy(const cbor::Value& v, AnchorPolicy* p) {
   if (!Text(v, "eku", &p->eku) || !Text(v, "policy_oid", &p->policy_oid) ||
-      !Text(v, "subject", &p->subject)) {
+      !Text(v, "subject", &p->subject) || !Text(v, "organization", &p->organization) ||
+      !Text(v, "subordinate", &p->subordinate)) {
     return BadStage("has a policy member that is no text");
   }
   for (const char* key : {"levels", "algorithms"}) {
@@ -124,12 +127,22 @@ Result<Bytes> SignObject(ByteView payload, crypto::Signer& signer, const SignerH
 
 Result<Bytes> BuildImage(const Manifest& manifest, ByteView payload, crypto::Signer& signer,
                          const SignerHeaders& headers) {
-  Bytes body = cbor::Encode(cbor::Map{{"kind", manifest.kind},
-                                      {"name", manifest.name},
-                                      {"version", manifest.version},
-                                      {"size", uint64_t{payload.size()}},
-                                      {"sha256", crypto::Sha256(payload)},
-                                      {"factory_commands", manifest.factory_commands}});
+  cbor::Map map{{"kind", manifest.kind},
+                {"name", manifest.name},
+                {"version", manifest.version},
+                {"size", uint64_t{payload.size()}},
+                {"sha256", crypto::Sha256(payload)},
+                {"factory_commands", manifest.factory_commands}};
+  if (!manifest.privileges.empty()) {
+    map.emplace_back("privileges",
+                     cbor::Array(manifest.privileges.begin(), manifest.privileges.end()));
+  }
+  if (manifest.product) {
+    map.emplace_back("product", cbor::Map{{"oem", uint64_t{manifest.product->oem}},
+                                          {"model", manifest.product->model},
+                                          {"hardware", manifest.product->hardware}});
+  }
+  Bytes body = cbor::Encode(std::move(map));
   BM_TRY(Bytes envelope, SignObject(body, signer, headers));
   if (envelope.size() > kMaxEnvelope) {
     return Refused(
@@ -167,6 +180,22 @@ Result<DecodedImage> DecodeImage(ByteView region) {
   f.Get("size", &size);
   f.Get("sha256", &sha256);
   if (!f.Done()) return BadFormat(f.Done().error().message);
+  if (const cbor::Value* list = v.Find("privileges")) {
+    if (list->AsArray() == nullptr) return BadFormat("its privileges are no list");
+    for (const cbor::Value& item : *list->AsArray()) {
+      if (const std::string* word = item.AsText()) out.manifest.privileges.push_back(*word);
+    }
+  }
+  if (const cbor::Value* product = v.Find("product")) {
+    Fields g(*product);
+    uint64_t oem = 0;
+    Manifest::Product& p = out.manifest.product.emplace();
+    g.Get("oem", &oem);
+    g.Get("model", &p.model);
+    g.Get("hardware", &p.hardware);
+    if (!g.Done() || oem > UINT32_MAX) return BadFormat("its product is not as it must be");
+    p.oem = static_cast<uint32_t>(oem);
+  }
   if (size > rest.size()) return BadFormat("it is shorter than its manifest says");
   ByteView payload = rest.first(size);
   if (!std::ranges::equal(crypto::Sha256(payload), sha256)) {

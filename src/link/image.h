@@ -18,19 +18,28 @@ namespace birthmark::link {
 
 // Manifest is what an image's signature covers besides its size and digest.
 struct Manifest {
-  std::string kind;  // test-image, first-stage, second-stage, application, bundle
+  std::string kind;  // test-image, first-stage, second-stage, tam, application, bundle
   std::string name;
   uint64_t version = 0;
   bool factory_commands = false;
+  std::vector<std::string> privileges;  // of a TAM: what its messages may ask for
+  // Product is the hardware that the code is for; oem is the maker's enterprise number.
+  struct Product {
+    uint32_t oem = 0;
+    std::string model, hardware;
+  };
+  std::optional<Product> product;
 };
 
 // AnchorPolicy is what the code around an anchor demands. Empty members demand nothing.
 struct AnchorPolicy {
-  std::vector<uint64_t> levels;           // draft 5.1; 1 = the anchor's own key signs
-  std::optional<std::string> eku;         // OID, dotted
-  std::optional<std::string> policy_oid;  // OID, dotted
-  std::optional<std::string> subject;     // serialNumber or CN of the signer
-  std::vector<std::string> algorithms;    // COSE names: ES256 …
+  std::vector<uint64_t> levels;             // draft 5.1; 1 = the anchor's own key signs
+  std::optional<std::string> eku;           // OID, dotted
+  std::optional<std::string> policy_oid;    // OID, dotted
+  std::optional<std::string> subject;       // serialNumber or CN of the signer
+  std::optional<std::string> organization;  // O of the signer: the anchor's name constraint
+  std::optional<std::string> subordinate;   // CN of an authority between the anchor and the signer
+  std::vector<std::string> algorithms;      // COSE names: ES256 …
 };
 
 struct StageAnchor {

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "crypto/digest.h"
 #include "crypto/software_signer.h"
+#include "offline/askers.h"
 #include "offline/side.h"
 #include "pki/crl_request.h"
 #include "pki/request.h"
@@ -55,7 +56,8 @@ class SideTest : public testing::Test {
     return pki::MakeRequest(terms, subject, *site_key_).value();
   }
 
-  std::string AskCrl(uint64_t number, Time first, uint32_t reserve = 0) {
+  std::string AskCrl(uint64_t number, Time first, uint32_t reserve = 0,
+                     crypto::Signer* asker = nullptr) {
     pki::CrlRequest r{.workspace = "ws",
                       .ca = "identity-1.1",
                       .issuer = root_key_->public_key().spki_digest(),
@@ -66,8 +68,9 @@ class SideTest : public testing::Test {
                       .lifetime = std::chrono::days(7),
                       .upto = 10,
                       .distribution_point = "",
-                      .entries = {{Bytes{0x17}, kNow, pki::CrlReason::kKeyCompromise}}};
-    return pki::WriteCrlRequest(r).value();
+                      .entries = {{Bytes{0x17}, kNow, pki::CrlReason::kKeyCompromise}},
+                      .asker = std::nullopt};
+    return pki::WriteCrlRequest(r, asker).value();
   }
 
   Result<Answered> Try(const std::string& request, const std::string& ca = "",
@@ -95,6 +98,36 @@ class SideTest : public testing::Test {
   Certificate root_;
   int opened_ = 0;
 };
+
+TEST_F(SideTest, TakesRequestsForListsOnlyFromRegisteredFactories) {
+  auto factory = SoftwareSigner::Generate(crypto::Algorithm::kEd25519).value();
+  auto stranger = SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256).value();
+  // A side of an earlier release knows nobody, and takes both.
+  ASSERT_TRUE(Try(AskCrl(1, kNow), "", "a"));
+  EXPECT_EQ(Try(AskCrl(2, kNow, 0, stranger.get()), "", "b")->asked_by, "");
+  ASSERT_TRUE(KeepAsker(side_, "ws", factory->public_key()));
+  EXPECT_EQ(CodeOf(Try(AskCrl(3, kNow), "", "c")), "request.unsigned");
+  EXPECT_EQ(CodeOf(Try(AskCrl(3, kNow, 0, stranger.get()), "", "c")), "request.asker");
+  const std::string good = AskCrl(3, kNow, 0, factory.get());
+  EXPECT_EQ(Try(good, "", "c")->asked_by, "ws");
+  const std::string shown = Show(good)->text;
+  EXPECT_NE(shown.find("asked by    the holder of the key SHA-256 " +
+                       ToHex(factory->public_key().spki_digest())),
+            std::string::npos)
+      << shown;
+  EXPECT_NE(Show(AskCrl(3, kNow))->text.find("nobody says so"), std::string::npos);
+  // Another request's signature, a changed one, and blocks that do not belong there.
+  const std::string other = AskCrl(4, kNow, 0, factory.get());
+  const std::string_view label = "-----BEGIN BIRTHMARK REQUEST SIGNATURE";
+  const std::string swapped = good.substr(0, good.find(label)) + other.substr(other.find(label));
+  EXPECT_EQ(CodeOf(Show(swapped)), "crl.request-signature");
+  EXPECT_EQ(CodeOf(Show(good + other.substr(other.find(label)))), "crl.request");
+  EXPECT_EQ(CodeOf(Show(good.substr(0, good.find(label)) + root_.ToPem())), "crl.request");
+  // The request's name is that of what is asked for, whoever signs it.
+  EXPECT_EQ(Show(good)->digest, Show(AskCrl(3, kNow))->digest);
+  ASSERT_TRUE(WriteFileAtomic(side_ / "askers/0.pem", "no key"));
+  EXPECT_EQ(CodeOf(Try(other, "", "d")), "offline.askers");
+}
 
 TEST_F(SideTest, SignsARequestAndItsAnswerIsAccepted) {
   std::string text = Ask();

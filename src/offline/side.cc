@@ -8,6 +8,8 @@
 
 #include "base/ids.h"
 #include "crypto/digest.h"
+#include "offline/artifact_request.h"
+#include "offline/askers.h"
 #include "pki/crl_request.h"
 #include "pki/request.h"
 #include "pki/serial.h"
@@ -38,20 +40,27 @@ std::string Clean(std::string_view s) {
   return out;
 }
 
-// Asked is either kind of request, read and checked.
+// Asked is any kind of request, read and checked.
 struct Asked {
   std::optional<pki::Request> certificate;
   std::optional<pki::CrlRequest> crl;
+  std::optional<ArtifactRequest> artifact;
   Digest digest{};
 
   std::string Kind() const {
     if (crl) return "crl";
+    if (artifact) return "artifact";
     return certificate->terms.profile.empty() ? "authority" : certificate->terms.profile;
   }
 };
 
 Result<Asked> Read(std::string_view text) {
   Asked out;
+  if (IsArtifactRequest(text)) {
+    BM_TRY(out.artifact, ReadArtifactRequest(text));
+    out.digest = ArtifactRequestDigest(*out.artifact);
+    return out;
+  }
   if (pki::IsCrlRequest(text)) {
     BM_TRY(out.crl, pki::ReadCrlRequest(text));
     out.digest = pki::CrlRequestDigest(*out.crl);
@@ -100,10 +109,14 @@ Shown ShowCrl(const pki::CrlRequest& r, const Digest& digest) {
       "authority   key SHA-256 {}\n"
       "thisUpdate  {}, each good for {}\n"
       "workspace   {}{}\n"
+      "asked by    {}\n"
       "revoked     {}\n",
       ToHex(digest), r.reserve + 1, r.reserve > 0 ? "s" : "", Clean(r.ca), r.number,
       r.number + r.reserve, ToHex(r.issuer), FormatTime(r.first), FormatDuration(r.lifetime),
-      Clean(r.workspace), r.rehearsal ? " (REHEARSAL)" : "", r.entries.size());
+      Clean(r.workspace), r.rehearsal ? " (REHEARSAL)" : "",
+      r.asker ? "the holder of the key SHA-256 " + ToHex(*r.asker)
+              : "nobody says so: the request is not signed",
+      r.entries.size());
   std::string entries;
   for (const pki::CrlRequest::Entry& e : r.entries) {
     out.text +=
@@ -113,17 +126,37 @@ Shown ShowCrl(const pki::CrlRequest& r, const Digest& digest) {
                            pki::ToText(e.reason));
   }
   out.json = fmt::format(
-      R"({{"request": "{}", "kind": "crl", "ca": {}, "issuer_sha256": "{}", "number": {}, "reserve": {}, "first": "{}", "lifetime": "{}", "workspace": {}, "rehearsal": {}, "revoked": [{}]}})",
+      R"({{"request": "{}", "kind": "crl", "ca": {}, "issuer_sha256": "{}", "number": {}, "reserve": {}, "first": "{}", "lifetime": "{}", "workspace": {}, "rehearsal": {}, "asked_by": {}, "revoked": [{}]}})",
       ToHex(digest), InJson(r.ca), ToHex(r.issuer), r.number, r.reserve, FormatTime(r.first),
-      FormatDuration(r.lifetime), InJson(r.workspace), r.rehearsal, entries);
+      FormatDuration(r.lifetime), InJson(r.workspace), r.rehearsal,
+      r.asker ? InJson(ToHex(*r.asker)) : "null", entries);
+  return out;
+}
+
+Shown ShowArtifact(const ArtifactRequest& r, const Digest& digest) {
+  Shown out{.kind = "artifact", .what = r.name, .text = "", .json = "", .digest = digest};
+  out.text = fmt::format(
+      "request     {} (SHA-256)\n"
+      "asks for    a signature: {} {}, version {}\n"
+      "content     SHA-256 {}\n"
+      "authority   {}, key SHA-256 {}\n"
+      "workspace   {}{}\n"
+      "checked     what would be signed is the manifest of this very content\n",
+      ToHex(digest), Clean(r.kind), Clean(r.name), r.version, ToHex(r.content), Clean(r.ca),
+      ToHex(r.issuer), Clean(r.workspace), r.rehearsal ? " (REHEARSAL)" : "");
+  out.json = fmt::format(
+      R"({{"request": "{}", "kind": "artifact", "artifact": {}, "name": {}, "version": {}, "content": "{}", "ca": {}, "issuer_sha256": "{}", "workspace": {}, "rehearsal": {}}})",
+      ToHex(digest), InJson(r.kind), InJson(r.name), r.version, ToHex(r.content), InJson(r.ca),
+      ToHex(r.issuer), InJson(r.workspace), r.rehearsal);
   return out;
 }
 
 // Fits tells whether an authority is one that a request may be for.
 bool Fits(const Asked& asked, const OfflineAuthority& a) {
-  if (asked.crl) {
+  if (asked.crl || asked.artifact) {
     const auto& key = a.chain.front().public_key();
-    return key && key->spki_digest() == asked.crl->issuer;
+    const ByteView issuer = asked.crl ? ByteView(asked.crl->issuer) : asked.artifact->issuer;
+    return key && std::ranges::equal(key->spki_digest(), issuer);
   }
   const pki::RequestTerms& t = asked.certificate->terms;
   return a.level + 1 == t.level && (t.pki.empty() || t.pki == a.pki);
@@ -184,6 +217,8 @@ Result<std::string> Sign(const Asked& asked, const OfflineAuthority& by, crypto:
     BM_TRY(std::vector<Bytes> lists, pki::SignCrls(*asked.crl, by.chain.front(), signer));
     return pki::WriteCrlResponse(lists);
   }
+  if (asked.artifact)
+    return SignArtifactRequest(*asked.artifact, by.chain.front(), by.rehearsal, signer);
   BM_TRY(pki::Issuer issuer, pki::Issuer::Make(by.chain.front(), signer));
   issuer = std::move(issuer).With(by.urls);
   SystemRng rng;
@@ -206,6 +241,7 @@ bool IsFileName(std::string_view s) {
 Result<Shown> Show(std::string_view text) {
   BM_TRY(Asked asked, Read(text));
   if (asked.crl) return ShowCrl(*asked.crl, asked.digest);
+  if (asked.artifact) return ShowArtifact(*asked.artifact, asked.digest);
   return ShowCertificate(*asked.certificate, asked.Kind());
 }
 
@@ -223,8 +259,14 @@ Result<Answered> Answer(const SignOptions& o, std::string_view text, const OpenK
                .authority = by.id,
                .request = asked.digest,
                .response = "",
-               .file = o.side / "out" / (name + (asked.crl ? ".crl-response" : ".response")),
+               .file = o.side / "out" /
+                       (name + (asked.crl        ? ".crl-response"
+                                : asked.artifact ? ".artifact-response"
+                                                 : ".response")),
                .before = false};
+  if (asked.crl) {
+    BM_TRY(out.asked_by, CheckAsker(o.side, asked.crl->asker));
+  }
   if (const JournalEntry* e = journal.FindRequest(asked.digest); e != nullptr) {
     auto there = ReadTextFile(out.file, kMaxResponse);
     if (there && crypto::Sha256(AsBytes(*there)) == e->response && e->authority == by.id) {

@@ -43,15 +43,16 @@ struct Answered {
   std::string kind, authority;
   Digest request{};
   std::string response;
-  fs::path file;        // in out/
-  bool before = false;  // it was signed before: the same response again
+  fs::path file;         // in out/
+  bool before = false;   // it was signed before: the same response again
+  std::string asked_by;  // under which name the key that asks for lists is registered, or empty
 };
 // Answer signs a request, once: the same request again gets the same response. What it signs is in
 // the journal before it leaves. Errors: offline.which (several authorities could sign: say --ca),
 // offline.no-authority, request.other-authority, request.crl-number (not larger than that of the
 // last list), request.crl-older (a list of an earlier time than the last), offline.clock (this
 // machine's clock is behind its journal); those of Show, pki::SignRequest, pki::SignCrls, of the
-// key and the journal.
+// key, the journal and CheckAsker (askers.h).
 Result<Answered> Answer(const SignOptions& options, std::string_view request, const OpenKey& key,
                         const Clock& clock);
 

@@ -14,6 +14,7 @@ namespace birthmark::pki {
 namespace {
 
 constexpr std::string_view kCrlRequestLabel = "BIRTHMARK CRL REQUEST", kCrlLabel = "X509 CRL";
+constexpr std::string_view kSignatureLabel = "BIRTHMARK REQUEST SIGNATURE";
 constexpr int64_t kCrlVersion = 1;
 constexpr size_t kMaxCrlText = 256;
 constexpr int64_t kLastSecond = 253'402'300'799;  // 99991231235959Z
@@ -60,6 +61,17 @@ struct CrlStatement {
   }
 };
 
+// RequestSignature is the second block of a file.
+struct RequestSignature {
+  Bytes key;  // SubjectPublicKeyInfo
+  Bytes signature;
+  template <class V>
+  void Fields(V& v) {
+    v("key", key);
+    v("signature", signature);
+  }
+};
+
 std::unexpected<Error> NoCrlRequest(std::string_view why) {
   return Refused("crl.request", fmt::format("not a request for revocation lists: {}", why),
                  "`birthmark crl build WS --ca ID` writes one");
@@ -67,6 +79,26 @@ std::unexpected<Error> NoCrlRequest(std::string_view why) {
 
 int64_t ToSeconds(Time t) { return Millis(std::chrono::floor<std::chrono::seconds>(t)) / 1000; }
 Time FromSeconds(int64_t s) { return TimeFromMillis(s * 1000); }
+
+// SignedWords is what the asking side signs: a digest under words that no other signature begins
+// with.
+Bytes SignedWords(const Digest& request) {
+  Bytes out = ToBytes("birthmark crl request 1");
+  out.push_back(0);
+  out.insert(out.end(), request.begin(), request.end());
+  return out;
+}
+
+Result<Digest> CheckRequestSignature(const crypto::PemBlock& block, const Digest& request) {
+  auto s = cbor::FromCbor<RequestSignature>(block.der, {.depth = 2, .items = 8});
+  if (!s || !std::ranges::equal(cbor::ToCbor(*s), block.der))
+    return NoCrlRequest("its signature does not read");
+  BM_TRY(crypto::PublicKey key, crypto::PublicKey::FromSpki(s->key));
+  if (!key.Verify(SignedWords(request), s->signature))
+    return Refused("crl.request-signature", "the request is not what the key with it signed",
+                   "it was changed on the way: carry it again");
+  return key.spki_digest();
+}
 
 Status CheckCrlRequest(const CrlRequest& r) {
   for (const std::string& s : {r.workspace, r.ca}) {
@@ -130,9 +162,14 @@ bool BeginsWith(std::string_view text, std::string_view label) {
 
 }  // namespace
 
-Result<std::string> WriteCrlRequest(const CrlRequest& request) {
+Result<std::string> WriteCrlRequest(const CrlRequest& request, crypto::Signer* asker) {
   BM_CHECK(CheckCrlRequest(request));
-  return crypto::WritePem(kCrlRequestLabel, cbor::ToCbor(ToFile(request)));
+  std::string out = crypto::WritePem(kCrlRequestLabel, cbor::ToCbor(ToFile(request)));
+  if (asker == nullptr) return out;
+  const ByteView spki = asker->public_key().spki();
+  RequestSignature s{.key = Bytes(spki.begin(), spki.end()), .signature = {}};
+  BM_TRY(s.signature, asker->Sign(SignedWords(CrlRequestDigest(request))));
+  return out + crypto::WritePem(kSignatureLabel, cbor::ToCbor(s));
 }
 
 bool IsCrlRequest(std::string_view text) { return BeginsWith(text, kCrlRequestLabel); }
@@ -147,11 +184,15 @@ Result<CrlRequest> ReadCrlRequest(std::string_view text) {
     return NoCrlRequest(
         fmt::format("a file of {} octets; {} are allowed", text.size(), kMaxCrlRequestBytes));
   }
-  auto der = crypto::ReadOnePem(text, kCrlRequestLabel);
-  if (!der) return NoCrlRequest(der.error().message);
-  auto s = cbor::FromCbor<CrlStatement>(*der, {.depth = 6, .items = 16 * kMaxCrlRequestEntries});
+  auto blocks = crypto::ReadPem(text, 2);
+  if (!blocks) return NoCrlRequest(blocks.error().message);
+  if (blocks->empty() || blocks->front().label != kCrlRequestLabel ||
+      (blocks->size() > 1 && blocks->back().label != kSignatureLabel))
+    return NoCrlRequest("it has other blocks");
+  const Bytes& der = blocks->front().der;
+  auto s = cbor::FromCbor<CrlStatement>(der, {.depth = 6, .items = 16 * kMaxCrlRequestEntries});
   if (!s) return NoCrlRequest(s.error().message);
-  if (s->version != kCrlVersion || !std::ranges::equal(cbor::ToCbor(*s), *der))
+  if (s->version != kCrlVersion || !std::ranges::equal(cbor::ToCbor(*s), der))
     return NoCrlRequest("another version, or other keys");
   auto fits = [](int64_t seconds) { return seconds >= 0 && seconds <= kLastSecond; };
   if (!fits(s->first) || !fits(s->lifetime))
@@ -166,13 +207,17 @@ Result<CrlRequest> ReadCrlRequest(std::string_view text) {
                .lifetime = std::chrono::seconds(s->lifetime),
                .upto = s->upto,
                .distribution_point = s->distribution_point,
-               .entries = {}};
+               .entries = {},
+               .asker = std::nullopt};
   for (const EntryOnFile& e : s->entries) {
     std::optional<CrlReason> reason = CrlReasonOf(e.reason);
     if (!reason || !fits(e.at)) return NoCrlRequest("an entry that no list can have");
     r.entries.push_back({e.serial, FromSeconds(e.at), *reason});
   }
   BM_CHECK(CheckCrlRequest(r));
+  if (blocks->size() > 1) {
+    BM_TRY(r.asker, CheckRequestSignature(blocks->back(), crypto::Sha256(der)));
+  }
   return r;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ struct CrlRequest {
   uint64_t upto = 0;               // how much of the log it speaks of
   std::string distribution_point;  // see CrlTerms
   std::vector<Entry> entries;
+  // SHA-256 of the SubjectPublicKeyInfo that signed the file, which ReadCrlRequest has verified;
+  // no part of what the lists are made from.
+  std::optional<Digest> asker;
 
   // At is thisUpdate of the n-th list: a reserve's lists overlap by a tenth of their life.
   Time At(uint32_t n) const {
@@ -48,12 +52,14 @@ struct CrlRequest {
   }
 };
 
-// WriteCrlRequest gives the file. Errors: crl.request (terms out of range).
-Result<std::string> WriteCrlRequest(const CrlRequest& request);
+// WriteCrlRequest gives the file, signed by who asks. Errors: crl.request (terms out of range),
+// those of the signer.
+Result<std::string> WriteCrlRequest(const CrlRequest& request, crypto::Signer* asker = nullptr);
 // IsCrlRequest and IsCrlResponse tell files by their first label.
 bool IsCrlRequest(std::string_view text);
 bool IsCrlResponse(std::string_view text);
-// ReadCrlRequest reads one strictly. Errors: crl.request.
+// ReadCrlRequest reads one strictly; whether the key that signed it may ask is for its reader to
+// know. Errors: crl.request, crl.request-signature.
 Result<CrlRequest> ReadCrlRequest(std::string_view text);
 // CrlRequestDigest names a request: SHA-256 of what stands in its block.
 Digest CrlRequestDigest(const CrlRequest& request);

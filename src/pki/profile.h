@@ -93,6 +93,7 @@ const Profile& DeviceDecryptProfile();      // a key that updates are encrypted 
 const Profile& CodeSigningProfile();        // boot images and programs
 const Profile& UpdateSigningProfile();      // update packages (RFC 9809)
 const Profile& DisclosureProfile();
+const Profile& VoucherProfile();  // a MASA's (RFC 8366); no extended key usage is defined for it
 const Profile& PersonProfile();   // who runs a station; the subject is a pseudonym
 const Profile& StationProfile();  // a station's own credential
 const Profile& TlsServerProfile();

@@ -72,6 +72,10 @@ constexpr Profile kDisclosure{
     .title = "signer of disclosures",
     .extended_key_usages = kDocumentSigningUse,
 };
+constexpr Profile kVoucher{
+    .id = "voucher",
+    .title = "signer of vouchers",
+};
 constexpr Profile kPerson{
     .id = "person",
     .title = "credential of a person at a station",
@@ -107,10 +111,10 @@ constexpr Profile kOcspResponder{
     .no_check = true,
 };
 
-constexpr std::array kAll = {&kRoot,          &kSubordinate,  &kIDevId, &kCode,
-                             &kUpdate,        &kDisclosure,   &kPerson, &kStation,
-                             &kTlsServer,     &kEnrolmentRa,  &kScepRa, &kDeviceAttestation,
-                             &kDeviceDecrypt, &kOcspResponder};
+constexpr std::array kAll = {&kRoot,          &kSubordinate,   &kIDevId, &kCode,
+                             &kUpdate,        &kDisclosure,    &kPerson, &kStation,
+                             &kTlsServer,     &kEnrolmentRa,   &kScepRa, &kDeviceAttestation,
+                             &kDeviceDecrypt, &kOcspResponder, &kVoucher};
 
 }  // namespace
 
@@ -122,6 +126,7 @@ const Profile& DeviceDecryptProfile() { return kDeviceDecrypt; }
 const Profile& CodeSigningProfile() { return kCode; }
 const Profile& UpdateSigningProfile() { return kUpdate; }
 const Profile& DisclosureProfile() { return kDisclosure; }
+const Profile& VoucherProfile() { return kVoucher; }
 const Profile& PersonProfile() { return kPerson; }
 const Profile& StationProfile() { return kStation; }
 const Profile& TlsServerProfile() { return kTlsServer; }

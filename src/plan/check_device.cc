@@ -253,6 +253,11 @@ void CheckStages(const Plan& plan, Findings& out) {
                             a->id, a->verifies),
                 fmt::format("name an anchor with verifies = \"{}\"", ToText(s.kind)), s.line);
     }
+    if (!s.privileges.empty() && s.kind != vocab::StageKind::kTamStage) {
+      out.Error("plan.stage-privileges",
+                fmt::format("stage \"{}\" has privileges and is no TAM", s.id),
+                "privileges stand in the manifest of a stage of kind tam", s.line);
+    }
     const Store* store = plan.FindStore(s.store);
     if (store != nullptr && s.lock == Lock::kNone && s.kind == vocab::StageKind::kFirstStage &&
         !s.verified_by && store->kind != StoreKind::kMaskRom) {
@@ -318,6 +323,15 @@ void CheckAnchor(const Plan& plan, const Anchor& a, Findings& out) {
                 fmt::format("anchor \"{}\" accepts levels {}, but pki \"{}\" signs at level {}",
                             a.id, fmt::join(a.levels, ", "), pki->id, pki->EeLevel()),
                 fmt::format("add {} to levels, or change the PKI", pki->EeLevel()), a.line);
+    }
+    if (a.subordinate && std::ranges::none_of(pki->levels, [&](const Level& l) {
+          const std::string_view fixed = std::string_view(l.name).substr(0, l.name.find("{}"));
+          return l.level > 1 && a.subordinate->starts_with(fixed);
+        })) {
+      out.Error("plan.anchor-subordinate",
+                fmt::format("anchor \"{}\": no authority of pki \"{}\" below its root is \"{}\"",
+                            a.id, pki->id, *a.subordinate),
+                "subordinate is the name of one of its levels, 2 or more", a.line);
     }
   }
   if (BootChain(a)) {

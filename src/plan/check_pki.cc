@@ -77,6 +77,36 @@ void CheckCustody(const Plan& plan, const Pki& pki, const Level& l, Findings& ou
   }
 }
 
+// CheckSigners looks at the end entities that sign for the manufacturer.
+void CheckSigners(const Pki& pki, Findings& out) {
+  const EndEntity& ee = pki.end_entity;
+  auto bad = [&](std::string what, std::string fix) {
+    out.Error("plan.end-entity", fmt::format("pki \"{}\" end-entity: {}", pki.id, what), fix,
+              ee.line);
+  };
+  const bool anchor = pki.purpose == Purpose::kAnchor;
+  if (!anchor && (ee.proof != Attestation::kOptional || !ee.time_zones.empty()))
+    bad("proof and time-zones are of what signs under an anchor",
+        "purpose = \"anchor\"; a slot's keys have attestation = \"required\"");
+  if (pki.purpose == Purpose::kIdentity && ee.custody != Custody::kSoftware)
+    bad("the keys are the devices'", "the slot says where they are kept: store");
+  if (ee.custody == Custody::kSplit || ee.custody == Custody::kThreshold)
+    bad(fmt::format("init makes no {} key for a signer", ToText(ee.custody)),
+        "certify the group's key later: birthmark artifact signer WS --anchor ID --csr FILE");
+  if (ee.custody == Custody::kTpm && ee.algorithm == vocab::Algorithm::kEd25519)
+    bad("a TPM makes no ed25519 keys", "ecdsa-p256 is what every TPM makes");
+  if (anchor && pki.levels.empty() &&
+      (ee.proof != Attestation::kOptional || !ee.time_zones.empty()))
+    bad("the key is its own anchor, so there is one, and nobody certifies it",
+        "add [[pki.level]], or drop proof and time-zones");
+  for (size_t i = 0; i < ee.time_zones.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (ee.time_zones[i] == ee.time_zones[j])
+        bad(fmt::format("{} stands twice in time-zones", ee.time_zones[i]), "name each zone once");
+    }
+  }
+}
+
 void CheckLevels(const Plan& plan, const Pki& pki, Findings& out) {
   for (const Level& l : pki.levels) {
     CheckRevocation(pki, l, out);
@@ -152,6 +182,7 @@ void CheckPkis(const Plan& plan, Findings& out) {
   }
   for (const Pki& pki : plan.pkis) {
     CheckLevels(plan, pki, out);
+    CheckSigners(pki, out);
     if (pki.purpose != Purpose::kAnchor && pki.levels.empty()) {
       out.Error("plan.pki-levels", fmt::format("pki \"{}\" has no levels", pki.id),
                 "add [[pki.level]]; only an anchor's key may be its own PKI", pki.line);

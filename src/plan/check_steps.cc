@@ -4,6 +4,7 @@
 // work, or would make the step pointless.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "plan/check.h"
@@ -164,6 +165,10 @@ void CheckBarriers(const Plan& plan, Order& o, Findings& out) {
                "plan.order-after-port-lock", "needs the port that is locked by then",
                "put it before port-lock");
   bool locks = o.Has(StepKind::kFirstStageLock);
+  // Of several processors one is the line's own to lock.
+  const bool one_locked = std::ranges::any_of(plan.stages, [](const Stage& s) {
+    return s.kind == vocab::StageKind::kFirstStage && s.lock != Lock::kNone;
+  });
   for (const Stage& s : plan.stages) {
     if (s.kind != vocab::StageKind::kFirstStage) continue;
     if (s.lock != Lock::kNone && !locks) {
@@ -172,7 +177,7 @@ void CheckBarriers(const Plan& plan, Order& o, Findings& out) {
           fmt::format("stage \"{}\" is locked by {}, but no step does it", s.id, ToText(s.lock)),
           "add first-stage-lock, or say lock = \"none\"", s.line);
     }
-    if (s.lock == Lock::kNone && locks) {
+    if (s.lock == Lock::kNone && locks && !one_locked) {
       out.Error(
           "plan.order-lock-undeclared",
           fmt::format("a step locks the first stage, but stage \"{}\" says lock = \"none\"", s.id),

@@ -108,6 +108,7 @@ class Flat {
       Put(at + " name", x.name);
       Put(at + " role", x.role);
       Put(at + " boots-after", x.boots_after.value_or(""));
+      Put(at + " reaches", List(x.reaches));
       Put(at + " package", x.package);
     }
     for (const Stage& s : p.stages) {
@@ -119,6 +120,7 @@ class Flat {
       Put(at + " encrypted", std::string(ToText(s.encrypted)));
       Put(at + " lock", std::string(ToText(s.lock)));
       Put(at + " version", s.version);
+      Put(at + " privileges", List(s.privileges));
     }
     for (const Store& s : p.stores) {
       std::string at = "store " + s.id;
@@ -161,6 +163,8 @@ class Flat {
       Put(at + " eku", Join(a.eku));
       Put(at + " policy-oid", Join(a.policy_oid));
       Put(at + " subject", a.subject.value_or(""));
+      Put(at + " name-constraints", Join(a.name_constraints));
+      Put(at + " subordinate", a.subordinate.value_or(""));
       Put(at + " algorithms", List(a.algorithms));
       Put(at + " keeper", a.keeper);
       Put(at + " third-party", YesNo(a.third_party));
@@ -194,6 +198,9 @@ class Flat {
       Put(at + " end-entity algorithm",
           x.end_entity.algorithm ? std::string(ToText(*x.end_entity.algorithm)) : "");
       Put(at + " end-entity lifetime", ToText(x.end_entity.lifetime));
+      Put(at + " end-entity custody", std::string(ToText(x.end_entity.custody)));
+      Put(at + " end-entity proof", std::string(ToText(x.end_entity.proof)));
+      Put(at + " end-entity time-zones", Join(x.end_entity.time_zones));
     }
   }
   void FromDeclared(const Plan& p) {

@@ -120,6 +120,9 @@ Processor ReadProcessor(const Node& n, Context& c) {
   p.role = r.Text("role");
   std::string after = r.Reference("boots-after", Need::kOptional, {"processor"}, "boots after");
   if (!after.empty()) p.boots_after = after;
+  p.reaches = r.Texts("reaches");
+  for (const std::string& other : p.reaches)
+    c.Refer({"processor"}, other, r.what() + " reaches", r.LineOf("reaches"));
   p.package = r.Text("package", Need::kOptional);
   r.Finish();
   return p;
@@ -138,6 +141,14 @@ Stage ReadStage(const Node& n, Context& c) {
   s.encrypted = r.Word<Encryption>("encrypted", Need::kOptional, Encryption::kNo);
   s.lock = r.Word<Lock>("lock", Need::kOptional, Lock::kNone);
   if (std::optional<std::string> v = r.OptionalText("version")) s.version = *v;
+  s.privileges = r.Texts("privileges");
+  for (const std::string& p : s.privileges) {
+    const std::vector<std::string>& words = PrivilegeWords();
+    if (std::find(words.begin(), words.end(), p) == words.end()) {
+      r.Bad("plan.word-unknown", "privileges", fmt::format("\"{}\" is not a word it takes", p),
+            "one of " + Join(words));
+    }
+  }
   r.Finish();
   return s;
 }
@@ -217,6 +228,15 @@ Anchor ReadAnchor(const Node& n, Context& c) {
     }
   }
   a.subject = r.OptionalText("subject");
+  a.name_constraints = r.Texts("name-constraints");
+  for (const std::string& name : a.name_constraints) {
+    const bool known = name.starts_with("dn:") || name.starts_with("dns:");
+    if (!known || name.ends_with(':')) {
+      r.Bad("plan.value", "name-constraints", fmt::format("\"{}\" constrains no name", name),
+            "\"dn:O=Acme\" or \"dns:acme.example\"");
+    }
+  }
+  a.subordinate = r.OptionalText("subordinate");
   a.algorithms = r.Words<vocab::Algorithm>("algorithms");
   a.keeper = r.Text("keeper", Need::kOptional, kMaxNote);
   a.third_party = r.Boolean("third-party", false);
@@ -290,6 +310,15 @@ Pki ReadPki(const Node& n, Context& c) {
       p.end_entity.algorithm = e.Word<vocab::Algorithm>("algorithm", Need::kRequired);
     }
     p.end_entity.lifetime = e.LifetimeOf("lifetime");
+    if (e.Any("custody") != nullptr)
+      p.end_entity.custody = e.Word<Custody>("custody", Need::kRequired);
+    p.end_entity.proof = e.Word<Attestation>("proof", Need::kOptional, Attestation::kOptional);
+    p.end_entity.time_zones = e.Texts("time-zones");
+    for (const std::string& zone : p.end_entity.time_zones) {
+      if (!IsTimeZone(zone))
+        e.Bad("plan.value", "time-zones", fmt::format("\"{}\" is no time zone", zone),
+              "UTC+1, UTC-8, UTC+5:30");
+    }
     e.Finish();
   }
   r.Finish();

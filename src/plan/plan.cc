@@ -91,6 +91,26 @@ std::string FormatSerial(std::string_view pattern, uint64_t number) {
                      pattern.substr(at.start + at.size));
 }
 
+bool IsTimeZone(std::string_view s) {
+  if (!s.starts_with("UTC")) return false;
+  s.remove_prefix(3);
+  if (s.empty()) return true;
+  const bool west = s.front() == '-';
+  if (!west && s.front() != '+') return false;
+  s.remove_prefix(1);
+  const size_t colon = s.find(':');
+  const std::string_view minutes = colon == s.npos ? "" : s.substr(colon);
+  if (!minutes.empty() && minutes != ":30" && minutes != ":45") return false;
+  const std::string_view hours = s.substr(0, colon);
+  int n = 0;
+  if (hours.empty() || hours.size() > 2 || hours.front() == '0') return false;
+  for (char c : hours) {
+    if (c < '0' || c > '9') return false;
+    n = n * 10 + (c - '0');
+  }
+  return n <= (west ? 12 : 14);
+}
+
 std::optional<uint64_t> NumberOf(std::string_view pattern, std::string_view serial) {
   Placeholder at;
   if (!FindPlaceholder(pattern, at)) return std::nullopt;

@@ -95,7 +95,9 @@ struct Processor {
   std::string name;
   std::string role;                        // "bmc", "host", "gpu": free text
   std::optional<std::string> boots_after;  // the processor that must have started before
-  std::string package;                     // what shares its package, free text
+  // The processors whose memory and flash this one can write, whatever they check of themselves.
+  std::vector<std::string> reaches;
+  std::string package;  // what shares its package, free text
   int line = 0;
 };
 
@@ -119,6 +121,7 @@ struct Stage {
   Encryption encrypted = Encryption::kNo;
   Lock lock = Lock::kNone;
   std::string version = "1";
+  std::vector<std::string> privileges;  // of a TAM: what its manifest allows, PrivilegeWords()
   int line = 0;
 };
 
@@ -181,9 +184,12 @@ struct Anchor {
   std::string verifies;
   std::vector<int> levels;  // pkilevels the device accepts; empty: any
   // Restrictions on the signer (pki-lock-policy), each as declared.
-  std::vector<std::string> eku;              // OIDs, dotted
-  std::vector<std::string> policy_oid;       // OIDs, dotted
-  std::optional<std::string> subject;        // substring of the signer's subject in RFC 4514 form
+  std::vector<std::string> eku;         // OIDs, dotted
+  std::vector<std::string> policy_oid;  // OIDs, dotted
+  std::optional<std::string> subject;   // substring of the signer's subject in RFC 4514 form
+  // What names the signer's must lie under: "dn:O=Acme" (RFC 4514) or "dns:acme.example".
+  std::vector<std::string> name_constraints;
+  std::optional<std::string> subordinate;    // commonName of the authority the path must go through
   std::vector<vocab::Algorithm> algorithms;  // accepted, as declared; measured by trial
   std::string keeper;                        // who keeps the private key, and how
   bool third_party = false;        // run by others: WebPKI, DNSSEC, a distribution's keyring
@@ -191,6 +197,9 @@ struct Anchor {
   Aspects aspects;
   int line = 0;
 };
+
+// PrivilegeWords is the closed list of what a TAM's manifest may allow it (3.3).
+const std::vector<std::string>& PrivilegeWords();
 
 // VerifiesWords is the closed list of what an anchor can verify.
 const std::vector<std::string>& VerifiesWords();
@@ -292,6 +301,13 @@ struct EndEntity {
   std::string name;  // commonName where a purpose needs one; devices have their serial number
   std::optional<vocab::Algorithm> algorithm;  // devices: from the slot
   Lifetime lifetime;
+  Custody custody = Custody::kSoftware;  // of the key that init makes
+  // Anchors' signers alone: whether a request for a signer's certificate must prove that its key is
+  // in hardware, and where a signer sits, one certificate and key each; empty: one signer.
+  Attestation proof = Attestation::kOptional;
+  std::vector<std::string> time_zones;  // "UTC+1", the first is the workspace's own
+  // Signers is how many certificates of its own a PKI behind an anchor is designed to have.
+  size_t Signers() const { return time_zones.empty() ? 1 : time_zones.size(); }
   int line = 0;
 };
 
@@ -392,6 +408,8 @@ struct Plan {
 
 // FormatSerial fills the pattern: "{}" with the number, "{:0N}" with it padded to N digits.
 std::string FormatSerial(std::string_view pattern, uint64_t number);
+// IsTimeZone is true for "UTC", "UTC+1", "UTC-8", "UTC+5:30": -12 to +14 hours.
+bool IsTimeZone(std::string_view s);
 // NumberOf is the number whose serial this is; absent when the pattern makes no such serial.
 std::optional<uint64_t> NumberOf(std::string_view pattern, std::string_view serial);
 // IsSerialPattern is true for a pattern with exactly one {} or {:0N} (N 1..12), made of characters

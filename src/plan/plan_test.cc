@@ -47,6 +47,17 @@ TEST(Examples, AreTheCommittedFiles) {
   EXPECT_EQ(FindExample("toaster"), nullptr);
 }
 
+TEST(Examples, ServerHasProcessorsThatReachOneAnother) {
+  Plan p = Good(Text("server"));
+  ASSERT_EQ(p.processors.size(), 3u);
+  EXPECT_EQ(p.FindProcessor("gpu")->boots_after, "bmc");
+  EXPECT_EQ(p.FindProcessor("gpu")->reaches, std::vector<std::string>{"host"});
+  Plan other = Good(With(Text("server"), "reaches = [\"host\"]", "reaches = [\"host\", \"gpu\"]"));
+  EXPECT_EQ(DiffText(DiffPlans(p, other)), "~ processor bmc reaches: host -> host, gpu\n");
+  Parsed wrong = ParsePlan(With(Text("server"), "reaches = [\"host\"]", "reaches = [\"moon\"]"));
+  EXPECT_TRUE(wrong.findings.Has("plan.processor-unknown")) << wrong.findings.ToString();
+}
+
 TEST(Examples, BmcIsAvocadoOverSerialAndCrossesABorder) {
   Plan p = Good(Text("bmc"));
   const IdentitySlot* slot = p.FindSlot(vocab::Identity::kIdevidSlot);
@@ -200,6 +211,10 @@ TEST(Serial, PatternsFillAndRefuse) {
   EXPECT_EQ(FormatSerial("BMC-{:04}", 12345), "BMC-12345");
   EXPECT_EQ(FormatSerial("{}", 7), "7");
   EXPECT_EQ(FormatSerial("A{:012}B", 7), "A000000000007B");
+  for (const char* zone : {"UTC", "UTC+1", "UTC-12", "UTC+14", "UTC+5:30"})
+    EXPECT_TRUE(IsTimeZone(zone)) << zone;
+  for (const char* other : {"", "CET", "UTC1", "UTC+", "UTC+01", "UTC+15", "UTC-13", "UTC+1:15"})
+    EXPECT_FALSE(IsTimeZone(other)) << other;
   EXPECT_EQ(NumberOf("BMC-{:04}", "BMC-0007"), 7u);
   EXPECT_EQ(NumberOf("A{:03}B", "A1234B"), 1234u);
   for (const char* other : {"BMC-00007", "BMC-7", "BMC-", "XMC-0007", "BMC-0007 ", "BMC--007"})

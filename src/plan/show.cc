@@ -126,8 +126,13 @@ std::string ShowPkis(const Plan& plan) {
                       l.offline ? "offline" : "online", Life(l.lifetime), limits),
           13);
     }
-    out +=
-        fmt::format("    level {}  end entities, {}\n", p.EeLevel(), Life(p.end_entity.lifetime));
+    std::string more;
+    if (!p.end_entity.time_zones.empty())
+      more += fmt::format(", a signer each in {}", fmt::join(p.end_entity.time_zones, ", "));
+    if (p.end_entity.proof == Attestation::kRequired) more += ", keys proven to be in hardware";
+    out += Wrapped(fmt::format("    level {}  end entities, {}{}", p.EeLevel(),
+                               Life(p.end_entity.lifetime), more),
+                   13);
   }
   return out;
 }
@@ -186,9 +191,12 @@ std::string ShowPlan(const Plan& p) {
   }
   out += "\nprocessors\n";
   for (const Processor& x : p.processors) {
-    out += Wrapped(fmt::format("  {}  {}, {}{}", x.id, x.name, x.role,
-                               x.boots_after ? ", boots after " + *x.boots_after : ""),
-                   4);
+    out += Wrapped(
+        fmt::format(
+            "  {}  {}, {}{}{}", x.id, x.name, x.role,
+            x.boots_after ? ", boots after " + *x.boots_after : "",
+            x.reaches.empty() ? "" : fmt::format(", reaches {}", fmt::join(x.reaches, ", "))),
+        4);
   }
   out += "\nsteps, in order\n";
   for (size_t i = 0; i < p.steps.size(); ++i) out += Wrapped(StepLine(p, i), 5);

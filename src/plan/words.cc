@@ -71,11 +71,17 @@ BM_PLAN_WORDS(Custody, kCustodies)
 BM_PLAN_WORDS(Purpose, kPurposes)
 #undef BM_PLAN_WORDS
 
+const std::vector<std::string>& PrivilegeWords() {
+  static const std::vector<std::string> kWords = {"change-anchors", "read-private",
+                                                  "update-application"};
+  return kWords;
+}
+
 const std::vector<std::string>& VerifiesWords() {
   static const std::vector<std::string> kWords = {
-      "first-stage", "second-stage", "application", "test-image", "bundle",  "trusted-application",
-      "packages",    "tls-server",   "dns",         "voucher",    "network", "licence",
-      "debug-unlock"};
+      "first-stage",  "second-stage", "application", "test-image", "bundle",  "trusted-application",
+      "packages",     "tls-server",   "dns",         "voucher",    "network", "licence",
+      "debug-unlock", "tam"};
   return kWords;
 }
 

@@ -10,7 +10,9 @@
 #include "attest/command.h"
 #include "disclose/reader_commands.h"
 #include "pki/chain_command.h"
+#include "scan/command.h"
 #include "seed/derive_command.h"
+#include "voucher/verify.h"
 
 namespace {
 
@@ -23,6 +25,7 @@ constexpr const char* kFooter = R"(Examples:
   birthmark-reader show bmc.birthmark
   birthmark-reader compare bmc.birthmark bulb.birthmark --html pair.html
   birthmark-reader recompute acme.evidence bmc.birthmark
+  birthmark-reader scan rootfs.squashfs --json
   birthmark-reader seed derive --seed-file seed.hex --algorithm p256
 
 Exit codes: 0 done, 1 a negative result (refused, does not verify, a finding), 2 wrong use,
@@ -65,9 +68,42 @@ int main(int argc, char** argv) {
                 "file with the certificate of the disclosure root you trust");
   c->add_option("--fingerprint", verify.fingerprint,
                 "SHA-256 of that certificate, 64 hexadecimal digits");
+  std::string image;
+  c->add_option("--image", image, "look for the disclosure's anchors in this folder or image");
   c->add_flag("--json", verify.json, "as JSON");
   c->footer("Example: birthmark-reader verify bmc.birthmark --anchor disclosure-root.pem");
-  c->callback([&] { run = [&] { return birthmark::disclose::RunVerify(verify); }; });
+  c->callback([&] {
+    run = [&] {
+      return image.empty() ? birthmark::disclose::RunVerify(verify)
+                           : birthmark::scan::RunVerifyImage(verify, {.path = image});
+    };
+  });
+
+  birthmark::scan::ScanArgs scan;
+  bool rules_only = false;
+  c = app.add_subcommand("scan", "Find the anchors that are really in a folder, image or archive");
+  c->add_option("PATH", scan.path, "a folder, an image, an archive, a kernel, a store")->required();
+  c->add_flag("--all", scan.all, "list every item, and certificates that nothing believes");
+  c->add_flag("--summary", scan.summary, "only a few lines");
+  c->add_option("--against", scan.against,
+                "what differs from a former scan's JSON; exit 1 when something does");
+  c->add_option("--cyclonedx", scan.cyclonedx, "write a CycloneDX 1.7 bill");
+  c->add_option("--rfc5914", scan.rfc5914, "write the anchors as an RFC 5914 list");
+  c->add_option("--depth", scan.depth, "open containers inside of each other so deep")
+      ->check(CLI::Range(0, 16));
+  c->add_flag("--other-file-systems", scan.other_file_systems, "look into what is mounted below");
+  c->add_flag("--rules-only", rules_only, "look only where a rule or a form tells");
+  c->add_option("--time", scan.at, "compare dates with this time instead of now");
+  c->add_flag("--json", scan.json, "as JSON");
+  c->footer("Example: birthmark-reader scan rootfs.squashfs");
+  c->callback([&] {
+    run = [&]() -> Result<CommandResult> {
+      scan.search = !rules_only;
+      auto scanned = birthmark::scan::RunScan(scan);
+      if (!scanned) return std::unexpected(std::move(scanned).error());
+      return std::move(scanned->said);
+    };
+  });
 
   birthmark::disclose::CompareArgs compare;
   c = app.add_subcommand("compare", "Put up to four disclosures side by side; nothing is scored");
@@ -132,6 +168,25 @@ int main(int argc, char** argv) {
   c->callback([&] {
     run = [&]() -> Result<CommandResult> {
       auto verdict = birthmark::pki::RunChainVerify(chain);
+      if (!verdict) return std::unexpected(std::move(verdict).error());
+      return CommandResult{verdict->holds ? 0 : 1, std::move(verdict->text), ""};
+    };
+  });
+
+  birthmark::voucher::VerifyArgs voucher;
+  CLI::App* vouchers = app.add_subcommand("voucher", "Vouchers: whose device it is");
+  vouchers->require_subcommand(1);
+  c = vouchers->add_subcommand("verify", "Check a voucher under a MASA's anchor; no network");
+  c->add_option("FILE", voucher.file, "DER, PEM, base64 or CBOR")->required();
+  c->add_option("--anchor", voucher.anchors, "who is trusted: files, F,F")->required();
+  c->add_option("--time", voucher.at, "judge as of this time instead of now");
+  c->add_option("--serial", voucher.serial, "the serial number it has to be for");
+  c->add_option("--nonce", voucher.nonce, "the nonce of the request");
+  c->add_flag("--json", voucher.json, "as JSON");
+  c->footer("Example: birthmark-reader voucher verify voucher.vcj --anchor masa-root.pem");
+  c->callback([&] {
+    run = [&]() -> Result<CommandResult> {
+      auto verdict = birthmark::voucher::RunVerify(voucher);
       if (!verdict) return std::unexpected(std::move(verdict).error());
       return CommandResult{verdict->holds ? 0 : 1, std::move(verdict->text), ""};
     };

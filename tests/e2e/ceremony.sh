@@ -87,6 +87,15 @@ bm line run acme --units 2 >line.out
 expect 0 bm answer acme
 has identity-shared-split-extra
 
+say "a record is for one workspace: another plan, other requests, other keys"
+sed 's/Acme Root R1/Acme Root R7/' plan.toml >other.toml
+bm init other --plan other.toml --ceremony >/dev/null
+expect 1 bm ceremony accept other "$record"
+has ceremony.other
+bm init twin --plan plan.toml --ceremony >/dev/null
+expect 1 bm ceremony accept twin "$record"
+has response.other-request
+
 say "a health round from anywhere: four of five prove their shares"
 expect 0 bm ceremony new --kind health --of custody --keys identity-1.1 -o health.toml --passphrase-file seal.pass
 round=$(sed -n 's/^challenge = "\(.*\)"/\1/p' health.toml)
@@ -101,6 +110,8 @@ in_room "$(room health.toml)" ceremony run health.toml --reviewed "$(digest heal
   die "$(cat health.out)"
 expect 0 bm ceremony verify "$record" --anchor custody/certs/identity-1.1.pem
 has "2 spare"
+expect 1 bm ceremony accept twin "$record"
+has ceremony.key
 expect 0 bm ceremony accept acme "$record"
 
 say "a recovery: a damaged share, one twice, then enough"
@@ -148,6 +159,16 @@ expect 1 bm custody status custody --passphrase-file seal.pass
 has custody.seal-broken
 expect 1 bm custody status custody --passphrase-file online.pass
 has keystore.passphrase
+say "a ceremony that signed no request leaves a workspace without its lower levels"
+bm plan new --like bmc -o soft.toml >/dev/null
+bm init soft --plan soft.toml --ceremony >/dev/null
+bm ceremony new --plan soft.toml -o soft-ceremony.toml >/dev/null
+in_room "$(room soft-ceremony.toml)" ceremony run soft-ceremony.toml --reviewed "$(digest soft-ceremony.toml)" -o custody-soft >soft.out ||
+  die "$(cat soft.out)"
+expect 1 bm ceremony accept soft custody-soft/record.birthmark-record
+has ceremony.incomplete
+has "no response to requests/"
+
 say "the same script with a root in a module"
 module=/usr/lib/softhsm/libsofthsm2.so
 if [ -e "$module" ]; then

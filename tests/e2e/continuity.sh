@@ -109,8 +109,12 @@ bm init bmc --plan bmc.toml >/dev/null
 drill 1 warehouse bmc --built 2023-06-01 --open 2027-02-01
 has "FAILS"
 has "RFC 9718"
+has unsigned
+has "the order of it"
+drill 1 warehouse bmc --built 2023-06-01 --open 2026-12-01
+has "no name"
 drill 0 warehouse bmc --built 2026-06-01 --open 2027-02-01
-has "KSK-2024 signs the root that"
+has "KSK-2024 (38696) signs"
 say "drills: reels and seeds"
 bm plan new --like lock -o lock.toml >/dev/null
 bm init lock --plan lock.toml >/dev/null

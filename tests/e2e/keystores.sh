@@ -63,7 +63,13 @@ expect 1 bm line run hsm --units 1 --pin-file wrong.pin
 has "error[keystore.pin]"
 expect 1 bm line run hsm --units 1
 has "keystore.pin-last-try"
+expect 1 bm status hsm
+has "status.pin-wrong"
 expect 0 bm line run hsm --units 1 --pin-last-try
+OUT=$(bm status hsm 2>&1 || true)
+lacks "status.pin-wrong"
+OUT=$(SOFTHSM2_CONF=/dev/null bm status hsm 2>&1 || true)
+has "status.module-silent"
 expect 0 bm line run hsm --units 1
 
 say "the same with a TPM"

@@ -9,6 +9,7 @@
 #   phone_device.py PROGRAM STATE chain                 the group key's certificate, PEM
 #   phone_device.py PROGRAM STATE put                   what a put of a new secret is refused with
 #   phone_device.py PROGRAM STATE open CERT             encrypts to the certificate's key; the device opens it
+#   phone_device.py PROGRAM STATE tam FILE              what the TAM says to a message
 import hashlib, hmac, os, re, select, ssl, subprocess, sys, termios, tty, zlib
 
 REPORT_SECONDS = 10
@@ -139,6 +140,9 @@ elif what == "chain":
 elif what == "put":
     failed, answer = device.ask(45, {"slot": "symmetric", "secret": bytes(16), "replace": True})
     print("refused" if failed else "taken")
+elif what == "tam":
+    with open(rest[0], "rb") as f:
+        print(device.ask(62, {"object": f.read()})[1]["text"])
 elif what == "open":
     from cryptography import x509
     with open(rest[0], "rb") as f:

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs a command on a pseudo-terminal and answers a ceremony's questions as people would: each rule
 # of a JSON file is a pattern and what to type; a rule may hold a list, of which each answer is used
-# once. Exits as the command does. What the terminal showed goes to standard output.
-import json, os, pty, re, select, signal, sys, time
+# once; one with "run" runs that command first, as somebody who carries files. Exits as the command does. What the terminal showed goes to standard output.
+import json, os, pty, re, select, signal, subprocess, sys, time
 
 def main():
     rules_file, command = sys.argv[1], sys.argv[2:]
     with open(rules_file) as f:
         spec = json.load(f)
-    rules = [(re.compile(r["ask"]), r["say"] if isinstance(r["say"], list) else None, r["say"])
+    rules = [(re.compile(r["ask"]), r["say"] if isinstance(r["say"], list) else None, r["say"], r.get("run"))
              for r in spec["rules"]]
     kill_at = spec.get("kill_at")  # pattern: the command is killed when it asks this
     script = spec.get("script", "")  # digest that is read aloud
@@ -43,15 +43,18 @@ def main():
             break
         answer = None
         if m := re.search(r"group (\d+) of your own copy", line):
-            answer = script[4 * (int(m[1]) - 1):4 * int(m[1])]
+            digest = spec.get("transcript", script) if "of the making" in line else script
+            answer = digest[4 * (int(m[1]) - 1):4 * int(m[1])]
         elif re.search(r"passphrase of this share", line):
             answer = "sentence of " + os.path.basename(os.path.dirname(share))
         elif m := re.match(r"(ke-[0-9a-f]{8}): .*(passphrase|again)", line):
             answer = "sentence of " + m[1]
         else:
-            for pattern, many, one in rules:
+            for pattern, many, one, run in rules:
                 if not pattern.search(line):
                     continue
+                if run:
+                    subprocess.run(["bash", "-ec", run], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
                 if many is None:
                     answer = one
                 elif many:

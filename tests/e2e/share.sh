@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A holder's life with a share: checked, proven, printed, lost and typed in again, and a signature that three holders make
 # in three places. The ceremony's side is played by make_custody.
-. "$(dirname "$0")/lib.sh"
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
 make=$BIN/../test/make_custody
 [ -x "$make" ] || die "no $make"
 for tool in openssl jq zbarimg; do command -v $tool >/dev/null || die "no $tool"; done
@@ -90,3 +91,162 @@ for i in 1 4; do expect 0 bm share sign c/$i.share --request c/request -o c/$i.p
 expect 1 "$make" join c c/request signature c/1.part c/2.part c/4.part
 has "sign.partial"
 has "signer's: 2"
+
+say "three machines make a key: files alone go between them, and nobody ever has it"
+mkdir mail signing
+printf '3\n2\n' | bm share begin identity-1.1 --rehearsal --numbers-fd 0 -o mail/terms >begin.out 2>/dev/null
+expect 1 bash -c "printf '3\n2\n' | '$BIN/birthmark' share begin identity-1.1 --numbers-fd 0 -o x"
+has "dkg.numbers"
+parties=$(sed 's/.*parties //; s/,//g' begin.out)
+read -r one two three <<<"$parties"
+for i in $parties; do
+  (umask 077 && echo "sentence of machine $i" >"pass.$i")
+  expect 0 bm share join "m$i" --terms mail/terms --party "$i" -o mail --passphrase-file "pass.$i"
+done
+expect 1 bm share join "m$one" --terms mail/terms --party "$two" -o mail --passphrase-file "pass.$one"
+has "dkg.begin"
+mkdir first && cp mail/*.round1 first
+# Each deals; one is killed while it does, and goes on.
+join() { "$BIN/birthmark" share join "m$1" --in "$2" -o mail --passphrase-file "pass.$1" "${@:3}"; }
+rm "first/$three.round1"
+expect 1 join "$one" first
+has "party $three sent no first message"
+cp "mail/$three.round1" first
+join "$one" first >/dev/null 2>&1 &
+KILLED=$!
+while [ ! -d "m$one/first" ] && kill -0 $KILLED 2>/dev/null; do :; done
+kill -9 $KILLED 2>/dev/null || true
+wait $KILLED 2>/dev/null || true
+for i in $parties; do
+  expect 0 join "$i" first --json
+  transcript=$(jq -r .transcript <<<"$OUT")
+done
+expect 1 join "$one" mail
+has "dkg.heard"
+expect 1 join "$one" mail --transcript "$(sha256sum <patch | cut -d' ' -f1)"
+has "dkg.heard"
+# A part that was changed on the way is no cheat of its sender; an exchanged first message is stale.
+cp -r mail changed
+python3 - "changed/$two-$one.round2" <<'PY'
+import base64, sys, textwrap
+head, *body, tail = open(sys.argv[1]).read().strip().split("\n")
+der = bytearray(base64.b64decode("".join(body)))
+der[60] ^= 1
+open(sys.argv[1], "w").write("\n".join([head, *textwrap.wrap(base64.b64encode(der).decode(), 64), tail, ""]))
+PY
+expect 1 join "$one" changed --transcript "$transcript"
+has "dkg.signature"
+has "party $two"
+expect 0 bm share join stranger --terms mail/terms --party "$three" -o changed --passphrase-file "pass.$three"
+expect 1 join "$one" changed --transcript "$transcript"
+has "dkg.stale"
+has "party $three"
+[ ! -e "m$one/identity-1.1.share" ] || die "a share of a run that did not end"
+for i in $parties; do expect 0 join "$i" mail --transcript "$transcript"; done
+rm "mail/$three.proof"
+expect 1 bm share key mail -o group.pem
+has "dkg.unproven"
+for i in $parties; do expect 0 join "$i" mail; done
+expect 0 join "$one" mail
+has "complete"
+[ ! -e "m$one/secret" ] || die "the polynomial is still there"
+expect 0 bm share key mail -o group.pem
+
+say "two of them sign a patch where they are"
+commit() { "$BIN/birthmark" share commit "m$1/identity-1.1.share" -o "signing/$1.commitment" --passphrase-file "pass.$1"; }
+part() { "$BIN/birthmark" share sign "m$1/identity-1.1.share" --request "$2" -o "signing/$1.part" --passphrase-file "pass.$1"; }
+for i in $one $three; do expect 0 commit "$i"; done
+expect 0 bm share request patch --of mail --commitments signing -o request
+for i in $one $three; do expect 0 part "$i" request; done
+cp "signing/$one.part" kept.part && cp c/1.part "signing/$one.part"
+expect 1 bm share combine request --of mail --parts signing -o patch.sig
+cp kept.part "signing/$one.part"
+expect 0 bm share combine request --of mail --parts signing -o patch.sig
+openssl pkeyutl -verify -rawin -pubin -inkey group.pem -in patch -sigfile patch.sig >/dev/null || die "openssl refuses it"
+
+say "a ceremony certifies that key: the room has its messages, the holders sign where they are"
+rm -f signing/*
+(umask 077 && echo "sealed folder" >seal.pass)
+cat >apart.toml <<'TOML'
+schema = 1
+title = "Acme: a root made between machines"
+kind = "make"
+rehearsal = true
+manufacturer = "Acme Devices"
+roles = ["ceremony-administrator", "internal-witness", "key-executives"]
+
+[[key]]
+id = "identity-1.1"
+pki = "identity"
+level = 1
+name = "Acme Root R1"
+organization = "Acme Devices"
+algorithm = "ed25519"
+path-length = 1
+lifetime = "P30Y"
+custody = "threshold"
+dkg = "between-machines"
+TOML
+python3 - "$BIN/birthmark" "$one" "$three" "$transcript" <<'PY'
+import hashlib, json, sys
+program, a, b, transcript = sys.argv[1:5]
+steps = [("people", "roles", "ceremony-administrator"), ("script", "read-script", "internal-witness"),
+         ("executives", "executives", "ceremony-administrator"), ("make", "make-key", "internal-witness"),
+         ("attest", "attest", "ceremony-administrator"), ("close", "close", "internal-witness")]
+with open("apart.toml", "a") as f:
+    for name, do, role in steps:
+        f.write(f'\n[[step]]\nid = "{name}"\ndo = "{do}"\nrole = "{role}"\ntext = "Now {name}."\n')
+        if do == "make-key":
+            f.write('key = "identity-1.1"\n')
+def each(verb):
+    return "; ".join(f"{program} share {verb.format(i=i)} --passphrase-file pass.{i}" for i in (a, b))
+commit = each("commit m{i}/identity-1.1.share -o signing/{i}.commitment")
+part = "R=$(ls -t custody/signing/identity-1.1/*/request | head -1); " + each(
+    "sign m{i}/identity-1.1.share --request $R -o signing/{i}.part")
+digest = hashlib.sha256(open("apart.toml", "rb").read()).hexdigest()
+rules = [{"ask": r"\*\.commitment", "say": "signing", "run": "rm -f signing/*; " + commit},
+         {"ask": r"\*\.part", "say": "signing", "run": part}]
+rules += [{"ask": x, "say": s} for x, s in [
+    ("done, exception or stop", "done"), ("continent where", ["EU", "NA", "AS"]), ("kept sealed", "Somebody"),
+    ("withhold", "publish")]]
+json.dump({"rules": rules, "script": digest, "transcript": transcript}, open("rules.json", "w"))
+open("reviewed", "w").write(digest)
+PY
+python3 "$HERE/pty_ceremony.py" rules.json "$BIN/birthmark" ceremony run apart.toml --reviewed "$(cat reviewed)" \
+  --made mail -o custody --passphrase-file seal.pass >apart.out 2>&1 || die "$(cat apart.out)"
+openssl verify -x509_strict -check_ss_sig -CAfile custody/certs/identity-1.1.pem custody/certs/identity-1.1.pem >/dev/null
+openssl x509 -in custody/certs/identity-1.1.pem -pubkey -noout | cmp - group.pem || die "the root has another key"
+expect 0 bm ceremony verify custody/record.birthmark-record --anchor custody/certs/identity-1.1.pem
+has "1 spare"
+grep -q "never in one place" custody/transcript.txt
+[ ! -e custody/shares ] || die "shares in the room"
+
+say "a share on a smartcard: sealed as it is, behind the card's PIN"
+module=/usr/lib/softhsm/libsofthsm2.so
+if [ -e "$module" ]; then
+  mkdir tokens && echo "directories.tokendir = $WORK/tokens" >softhsm.conf
+  export SOFTHSM2_CONF=$WORK/softhsm.conf
+  softhsm2-util --init-token --free --label card --so-pin 12345678 --pin 87654321 >/dev/null
+  (umask 077 && echo 87654321 >pin && echo 00000000 >wrong.pin)
+  card="pkcs11:token=card;object=my-share?module-path=$module"
+  expect 1 bm share check "$card" --pin-file pin
+  has keystore.missing
+  expect 0 bm share store c/4.share --token "$card" --pin-file pin
+  expect 1 bm share store c/4.share --token "$card" --pin-file pin
+  has keystore.exists
+  expect 0 bm share check "$card" --pin-file pin
+  has "share 4 of set"
+  expect 1 bm share check "$card" --pin-file pin --passphrase-file q
+  has share.sealed
+  expect 0 bm share prove "$card&pin-source=file:$WORK/pin" --round 00112233445566778899aabbccddeeff -o c/card.proof
+  "$make" proof c 4 c/card.proof || die "the card's share is another one"
+  expect 1 bm share commit "$card" --pin-file pin -o c/x
+  has share.on-card
+  pkcs11-tool --module "$module" --token-label card --list-objects --type data 2>/dev/null | grep -q my-share && die "it can be seen without the PIN"
+  expect 1 bm share check "$card" --pin-file wrong.pin
+  has keystore.pin
+  expect 1 bm share check "$card" --pin-file pin
+  has keystore.pin-last-try
+  expect 0 bm share check "$card" --pin-file pin --pin-last-try
+fi
+say done

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/drill.h"
 
+#include "anchors/read.h"
 #include "app/drills/play.h"
+#include "app/drills/warehouse_names.h"
 #include "app/pool.h"
 #include "app/test_workspace.h"
 #include "disclose/words.h"
@@ -183,6 +185,75 @@ TEST_F(Drills, WhatIsNotThereIsRefusedByName) {
   o = Options("warehouse");
   EXPECT_EQ(RunDrill(o, clock_).error().code, "drill.dates");
   EXPECT_EQ(RunDrill(Options("meteor"), clock_).error().code, "drill.name");
+}
+
+// Box is a file of the root's keys, as DS records.
+anchors::AnchorFacts Box(std::initializer_list<size_t> keys) {
+  std::string text;
+  for (size_t i : keys) {
+    const anchors::RootKey& k = anchors::RootKeys()[i];
+    text += fmt::format(". IN DS {} 8 2 {}\n", k.tag, k.sha256);
+  }
+  return *anchors::ReadAnchors(AsBytes(text));
+}
+
+TEST(WarehouseNames, WhatABoxOfThatDayMakesOfTheRoot) {
+  struct Case {
+    const char* built;
+    const char* open;
+    std::initializer_list<size_t> box;
+    bool works, unsigned_names;
+    const char *found, *note;
+  };
+  const Case cases[] = {
+      {"2023-06-01",
+       "2025-06-01",
+       {1},
+       true,
+       false,
+       "KSK-2017 (20326) signs the root that day",
+       "38696 (KSK-2024) goes from AddPend to Valid"},
+      {"2023-06-01", "2026-09-20", {1}, true, false, "signs the root that day", "never again"},
+      {"2023-06-01", "2026-11-22", {1}, false, false, "no name validates", "their announcement"},
+      {"2023-06-01",
+       "2027-02-01",
+       {1},
+       false,
+       true,
+       "believes names unsigned",
+       "20326 (KSK-2017) goes from Valid to Revoked"},
+      // Both are in the file; nobody had the second when the unit was built.
+      {"2023-06-01",
+       "2026-11-22",
+       {1, 2},
+       false,
+       false,
+       "the box has 20326 (KSK-2017);",
+       "KSK-2024 is in the file"},
+      {"2026-06-01",
+       "2027-02-01",
+       {1, 2},
+       true,
+       false,
+       "KSK-2024 (38696) signs the root that day",
+       "20326 (KSK-2017) goes from Valid to Revoked"},
+      {"2012-06-01", "2020-02-01", {0}, false, false, "no name validates", nullptr},
+  };
+  for (const Case& c : cases) {
+    const NamesPlayed p = PlayNames(Box(c.box), *ParseTime(c.built), *ParseTime(c.open));
+    EXPECT_EQ(p.works, c.works) << c.open;
+    EXPECT_EQ(p.unsigned_names, c.unsigned_names) << c.open;
+    EXPECT_NE(p.found.find(c.found), std::string::npos) << p.found;
+    EXPECT_TRUE(c.note == nullptr ||
+                std::ranges::any_of(p.notes,
+                                    [&](const std::string& n) { return n.find(c.note) != n.npos; }))
+        << c.open << ": no \"" << c.note << "\"";
+  }
+  EXPECT_EQ(
+      FormatDate(*PlayNames(Box({1}), *ParseTime("2023-06-01"), *ParseTime("2024-01-01")).until),
+      "2026-10-11");
+  EXPECT_EQ(PlayNames(Box({1, 2}), *ParseTime("2026-06-01"), *ParseTime("2026-07-01")).until,
+            std::nullopt);
 }
 
 TEST(DrillReportText, DrawingHasBucketsAndNoColourOfJudgement) {

@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // drill warehouse: a unit was built on one day and is opened on another, years later. Its first
-// start is walked through with the anchors that were in force when it was built: names, TLS,
-// updates, the time, its own identity. What the anchors' files said stands in the log.
+// start is walked through in the order of a real one, with the anchors that were in force when it
+// was built: the time, boot, names, TLS, updates, what the TAM takes, onboarding, the owner's
+// network, its own identity. What the anchors' files said stands in the log.
 #include <algorithm>
 
 #include "anchors/facts.h"
 #include "app/drills/play.h"
+#include "app/drills/warehouse_names.h"
 #include "app/revoke.h"
 #include "ledger/events.h"
 #include "pki/path.h"
+#include "pki/validity.h"
 
 namespace birthmark::app {
 namespace {
-
-using std::chrono::sys_days;
-using std::chrono::year;
-
-constexpr Time Day(int y, unsigned m, unsigned d) {
-  return sys_days{year{y} / static_cast<int>(m) / static_cast<int>(d)};
-}
-
-// RootKey is a key-signing key of the DNS root. Source: IANA's root-anchors.xml (RFC 9718) and the
-// plan of its rollover: KSK-2024 published in November 2024, in the zone from 2025-01-11 on,
-// signing from 2026-10-11, KSK-2017 revoked 2027-01-11.
-struct RootKey {
-  uint32_t tag;
-  const char* name;
-  Time published, in_zone, signs, ends;
-};
-constexpr RootKey kRootKeys[] = {
-    {19036, "KSK-2010", Day(2010, 7, 15), Day(2010, 7, 15), Day(2010, 7, 15), Day(2018, 10, 11)},
-    {20326, "KSK-2017", Day(2017, 2, 2), Day(2017, 7, 11), Day(2018, 10, 11), Day(2026, 10, 11)},
-    {38696, "KSK-2024", Day(2024, 11, 1), Day(2025, 1, 11), Day(2026, 10, 11), Day(9999, 12, 31)}};
-// RFC 5011 section 2.4.1: a new key must have been seen for so long before it is trusted.
-constexpr auto kHoldDown = std::chrono::hours(24 * 30);
 
 struct InForce {
   const plan::Anchor* anchor = nullptr;
@@ -68,7 +49,8 @@ bool Plays(const plan::Anchor& a, vocab::AnchorKind kind) {
 // Validity counts the entries of a file that hold at a time; those without dates always do.
 struct Validity {
   size_t all = 0, hold = 0;
-  std::optional<Time> last;  // the end of the one that holds longest; absent: one has no end
+  std::optional<Time> last;       // the end of the one that holds longest; absent: one has no end
+  std::vector<std::string> over;  // labels of those that have ended
 };
 Validity ValidityAt(const anchors::AnchorFacts& facts, Time at) {
   Validity v{.all = facts.entries.size()};
@@ -77,6 +59,7 @@ Validity ValidityAt(const anchors::AnchorFacts& facts, Time at) {
     const bool begun = !e.not_before || *e.not_before * 1000 <= Millis(at);
     const bool over = e.not_after && *e.not_after * 1000 < Millis(at);
     v.hold += begun && !over;
+    if (over) v.over.push_back(e.label);
     if (!e.not_after) {
       endless = true;
     } else {
@@ -87,24 +70,37 @@ Validity ValidityAt(const anchors::AnchorFacts& facts, Time at) {
   return v;
 }
 
+// OnlyKeys is true for forms that carry no dates into the device.
+bool OnlyKeys(plan::Form form) {
+  return form == plan::Form::kPublicKey || form == plan::Form::kKeyDigest;
+}
+
 class FirstStart {
  public:
   FirstStart(DrillCopy& c, const DrillOptions& o, DrillReport& r, std::vector<InForce> anchors)
       : c_(c), o_(o), r_(r), anchors_(std::move(anchors)) {}
 
   Status Walk() {
+    BM_CHECK(ReadSigners());
     Clock();
     Boot();
     Names();
-    Tls();
-    Updates();
+    Order();
+    Dated(vocab::AnchorKind::kWebPki, "TLS", "no server is believed");
+    Dated(vocab::AnchorKind::kPrivateCloud, "the maker's services", "no service is believed");
+    Dated(vocab::AnchorKind::kSoftwareUpdate, "update", "no update is taken: recall");
+    Dated(vocab::AnchorKind::kTam, "the application manager", "no manifest is taken");
+    Dated(vocab::AnchorKind::kOnboarding, "onboarding", "no voucher is believed");
+    NetworkLocal();
     return Identity();
   }
 
  private:
   void Step(std::string what, bool works, std::string found) {
-    works_ = works_ && works;
     r_.Check(fmt::format("{}. {}", ++step_, what), works, std::move(found));
+  }
+  bool Has(vocab::AnchorKind kind) const {
+    return std::ranges::any_of(anchors_, [&](const InForce& f) { return Plays(*f.anchor, kind); });
   }
   void Clock() {
     if (c_.plan().product.clock) {
@@ -128,89 +124,116 @@ class FirstStart {
     }
   }
   void Names() {
-    bool any = false;
     for (const InForce& f : anchors_) {
       if (!Plays(*f.anchor, vocab::AnchorKind::kDnssec)) continue;
-      any = true;
       if (!f.facts) {
         Step("names", true, "its file was never read: nothing is known");
         continue;
       }
-      std::set<uint32_t> tags;
-      for (const anchors::AnchorEntry& e : f.facts->entries)
-        if (e.key_tag) tags.insert(*e.key_tag);
-      std::string has;
-      const RootKey* good = nullptr;
-      std::optional<Time> until;
-      for (const RootKey& k : kRootKeys) {
-        if (!tags.contains(k.tag)) continue;
-        if (k.published > *o_.built) {
-          r_.notes.push_back(
-              fmt::format("{} is in the file that the log read and was not published "
-                          "when the unit was built: it is taken not to be in the box",
-                          k.name));
-          continue;
-        }
-        has += fmt::format("{}{} ({})", has.empty() ? "" : ", ", k.tag, k.name);
-        until = std::max(until.value_or(Time{}), k.ends);
-        if (k.signs <= *o_.open && *o_.open < k.ends) good = &k;
-      }
-      // Before the rollover the next key is in the zone beside the one that signs.
-      if (good == nullptr)
-        for (const RootKey& k : kRootKeys)
-          if (tags.contains(k.tag) && k.published <= *o_.built && k.in_zone <= *o_.open &&
-              *o_.open < k.ends && *o_.open < k.signs)
-            has += ", not signing yet";
-      Step(fmt::format("names (DNSSEC), by anchor \"{}\"", f.anchor->id), good != nullptr,
-           good != nullptr
-               ? fmt::format("the box has {}; {} signs the root that day", has, good->name)
-               : fmt::format("the box has {}; the root is signed by another key that day, and to "
-                             "learn it the device had to be on-line for {} days before the change "
-                             "(RFC 5011)",
-                             has.empty() ? "no key of the root that is known here" : has,
-                             std::chrono::duration_cast<std::chrono::days>(kHoldDown).count()));
-      if (until)
+      const NamesPlayed names = PlayNames(*f.facts, *o_.built, *o_.open);
+      Step(fmt::format("names (DNSSEC), by anchor \"{}\"", f.anchor->id), names.works, names.found);
+      r_.notes.insert(r_.notes.end(), names.notes.begin(), names.notes.end());
+      if (!names.in_the_box.empty())
         r_.lives.push_back(
-            {fmt::format("names by anchor \"{}\" ({})", f.anchor->id, has), *o_.built,
-             until->time_since_epoch() > Day(9000, 1, 1).time_since_epoch() ? std::nullopt : until,
-             "every signed name fails", false});
-      if (good == nullptr) {
+            {fmt::format("names by anchor \"{}\": {}", f.anchor->id, names.in_the_box), *o_.built,
+             names.until, "every signed name fails", false});
+      if (!names.works)
         r_.Do(
             "Give names a second way: fetch the root's keys signed (RFC 9718), or let updates "
             "not hang on DNSSEC.");
-      }
     }
-    if (!any) Step("names", true, "the plan has no DNSSEC anchor: names are believed as they come");
+    if (!Has(vocab::AnchorKind::kDnssec))
+      Step("names", true, "the plan has no DNSSEC anchor: names are believed as they come");
   }
-  void Tls() {
-    for (const InForce& f : anchors_) {
-      const bool web = Plays(*f.anchor, vocab::AnchorKind::kWebPki);
-      if (!web && !Plays(*f.anchor, vocab::AnchorKind::kPrivateCloud)) continue;
-      if (!f.facts) continue;
-      Validity v = ValidityAt(*f.facts, *o_.open);
-      Step(fmt::format("TLS, by anchor \"{}\"", f.anchor->id), v.hold > 0,
-           fmt::format(
-               "{} of {} anchors hold that day{}", v.hold, v.all,
-               web ? "; whether the servers still use one of them, their keepers decide" : ""));
-      r_.lives.push_back({fmt::format("TLS by anchor \"{}\"", f.anchor->id), *o_.built, v.last,
-                          "no server is believed", false});
-      if (v.hold == 0)
-        r_.Do("Give the update channel an anchor of your own that outlives warehouse and support.");
+  // Order is what has to be known first: signatures over names and certificates have ends, so both
+  // want the time; a server of the time has a name, and a secure one a certificate.
+  void Order() {
+    const bool names = Has(vocab::AnchorKind::kDnssec), web = Has(vocab::AnchorKind::kWebPki);
+    if (c_.plan().product.clock || (!names && !web)) return;
+    Step(
+        "the order of it", true,
+        fmt::format("{} want the time, and a time server is found by {}: without a clock the first "
+                    "time is one that the device cannot check",
+                    names && web ? "DNSSEC and TLS"
+                    : names      ? "DNSSEC"
+                                 : "TLS",
+                    names ? "a name" : "somebody's word"));
+    r_.Do(
+        "Break the circle of time, names and TLS: a clock with a battery, the latest time ever "
+        "seen kept in memory, or a time that is signed by a key of your own.");
+  }
+  // ReadSigners finds the newest certificate of each PKI's own signer.
+  Status ReadSigners() {
+    BM_TRY(auto reader, c_.factory().NewReader());
+    BM_TRY(std::vector<uint64_t> seqs,
+           reader->registry().EventsOfType(ledger::SignerCertified::kType));
+    for (uint64_t seq : seqs) {
+      BM_TRY(ledger::Event e, reader->EventAt(seq));
+      BM_TRY(ledger::SignerCertified body, ledger::BodyOf<ledger::SignerCertified>(e));
+      if (body.chain.empty()) continue;
+      BM_TRY(pki::Validity validity, pki::ReadValidity(body.chain.front()));
+      signer_ends_[body.pki] = TimeFromMillis(validity.to);
     }
+    return {};
   }
-  void Updates() {
+  // Signers tells when what signs under an anchor's own PKI ends.
+  std::string Signers(const plan::Anchor& a) {
+    const auto it = a.pki ? signer_ends_.find(*a.pki) : signer_ends_.end();
+    if (it == signer_ends_.end()) return "";
+    return it->second < *o_.open
+               ? fmt::format(
+                     "; the certificate of today's signer ended on {}: what is signed that "
+                     "day is signed by a successor",
+                     FormatDate(it->second))
+               : fmt::format("; today's signer may sign until {}", FormatDate(it->second));
+  }
+  // Dated walks the anchors of a kind that judge certificates or what certificates sign.
+  void Dated(vocab::AnchorKind kind, std::string_view what, const char* then) {
     for (const InForce& f : anchors_) {
-      if (!Plays(*f.anchor, vocab::AnchorKind::kSoftwareUpdate)) continue;
+      if (!Plays(*f.anchor, kind)) continue;
+      const std::string by = fmt::format("{}, by anchor \"{}\"", what, f.anchor->id);
       if (!f.facts) {
-        Step(fmt::format("update, by anchor \"{}\"", f.anchor->id), true,
-             "its file was never read: nothing is known");
+        Step(by, true, "its file was never read: nothing is known");
         continue;
       }
       Validity v = ValidityAt(*f.facts, *o_.open);
-      Step(fmt::format("update, by anchor \"{}\"", f.anchor->id), v.hold > 0,
-           fmt::format("{} of {} anchors hold that day", v.hold, v.all));
-      r_.lives.push_back({fmt::format("updates by anchor \"{}\"", f.anchor->id), *o_.built, v.last,
-                          "no update is taken: recall", false});
+      if (OnlyKeys(f.anchor->form)) v = {.all = v.all, .hold = v.all};
+      std::string found = OnlyKeys(f.anchor->form)
+                              ? "the device holds a key alone, which has no end"
+                              : fmt::format("{} of {} anchors hold that day", v.hold, v.all);
+      if (kind == vocab::AnchorKind::kWebPki)
+        found += "; whether the servers still use one of them, their keepers decide";
+      if (kind == vocab::AnchorKind::kOnboarding) {
+        if (c_.plan().product.masa_url)
+          found +=
+              fmt::format("; somebody has to answer at {} that day", *c_.plan().product.masa_url);
+        if (!c_.plan().product.clock)
+          found += "; without a clock only a nonce shows that a voucher is fresh (RFC 8366)";
+      }
+      if (!OnlyKeys(f.anchor->form) && v.hold < v.all && !c_.plan().product.clock)
+        found += "; a device without the time cannot see that the others have ended";
+      found += Signers(*f.anchor);
+      Step(by, v.hold > 0, std::move(found));
+      for (size_t i = 0; i < v.over.size() && i < 8; ++i)
+        r_.notes.push_back(
+            fmt::format("anchor \"{}\" holds one that ended: {}", f.anchor->id, v.over[i]));
+      if (v.over.size() > 8)
+        r_.notes.push_back(fmt::format("and {} more in \"{}\"", v.over.size() - 8, f.anchor->id));
+      r_.lives.push_back(
+          {fmt::format("{} by anchor \"{}\"", what, f.anchor->id), *o_.built, v.last, then, false});
+      if (v.hold == 0 && !named_own_) {
+        named_own_ = true;
+        r_.Do("Give the update channel an anchor of your own that outlives warehouse and support.");
+      }
+    }
+  }
+  void NetworkLocal() {
+    for (const InForce& f : anchors_) {
+      if (!Plays(*f.anchor, vocab::AnchorKind::kNetworkLocal)) continue;
+      Step(fmt::format("the owner's network, by anchor \"{}\"", f.anchor->id), true,
+           f.anchor->file.empty()
+               ? "empty in the box, so nothing in it is old; onboarding fills it"
+               : "it came with an anchor of the owner's, whose end only the owner knows");
     }
   }
   Status Identity() {
@@ -258,8 +281,9 @@ class FirstStart {
   const DrillOptions& o_;
   DrillReport& r_;
   std::vector<InForce> anchors_;
+  std::map<std::string, Time> signer_ends_;  // of each PKI's newest signer
   int step_ = 0;
-  bool works_ = true;
+  bool named_own_ = false;
 };
 
 }  // namespace

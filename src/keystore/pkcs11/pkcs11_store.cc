@@ -7,12 +7,12 @@
 #include <mutex>
 
 #include "hardware/pkcs11/session.h"
+#include "keystore/pkcs11/login.h"
 #include "keystore/pkcs11/objects.h"
 
 namespace birthmark::keystore {
 
 using hardware::CheckRv;
-using hardware::PinState;
 
 // Core is the session that a store and its signers share.
 class Pkcs11KeyStore::Core {
@@ -34,28 +34,15 @@ class Pkcs11KeyStore::Core {
     if (in_) return session_.get();
     // Not taken once is not taken: nobody asks again, and the token is not told again.
     if (refused_) return std::unexpected(*refused_);
-    BM_TRY(SecretBytes pin, pin_.read());
-    BM_TRY(hardware::LoginOutcome out,
-           session_->Login(pin,
-                           pin_.last_try ? hardware::Caution::kNone : hardware::Caution::kAtFirst));
-    if (out.result == hardware::LoginResult::kIn) {
-      in_ = true;
-      return session_.get();
+    if (Status in = LogIn(*session_, pin_, where_); !in) {
+      refused_ = in.error();
+      return std::unexpected(*refused_);
     }
-    refused_ = Why(out).error();
-    return std::unexpected(*refused_);
+    in_ = true;
+    return session_.get();
   }
 
  private:
-  std::unexpected<Error> Why(const hardware::LoginOutcome& out) const {
-    if (out.after == PinState::kLocked)
-      return PinLocked(where_, "its security officer sets a new PIN");
-    if (out.result == hardware::LoginResult::kWrongPin) return WrongPin(where_);
-    return PinLastTry(where_, out.before == PinState::kLastTry
-                                  ? "one more wrong PIN locks it"
-                                  : "a wrong PIN was given to it before");
-  }
-
   std::string text_, prefix_, where_;
   std::mutex mutex_;
   std::unique_ptr<hardware::Session> session_;

@@ -6,6 +6,8 @@
 
 #include "base/files.h"
 #include "element/parts/parts.h"
+#include "hardware/pkcs11/session.h"
+#include "keystore/pkcs11/data_object.h"
 #include "keystore/pkcs11/objects.h"
 #include "tests/support/temp_dir.h"
 
@@ -50,6 +52,27 @@ TEST_F(Pkcs11Test, TheModuleItselfSaysWhatTheKeyIs) {
   EXPECT_TRUE(f.local && f.sensitive && f.always_sensitive && f.never_extractable);
   EXPECT_FALSE(f.extractable);
   EXPECT_EQ(f.fixed_to_device, std::nullopt);
+}
+
+TEST_F(Pkcs11Test, KeepsSomethingSealedAsAPrivateObject) {
+  const std::string uri = std::string("pkcs11:token=birthmark;object=my-share?") +
+                          std::string(kUri).substr(std::string_view(kUri).find('?') + 1);
+  const Bytes value(700, 7);
+  const auto code = [](const auto& r) { return r ? "accepted" : r.error().code; };
+  EXPECT_EQ(code(GetDataObject(uri, PinOf(dir_ / "part"))), "keystore.missing");
+  EXPECT_EQ(code(PutDataObject(uri, value, PinOf(dir_ / "part"))), "accepted");
+  EXPECT_EQ(GetDataObject(uri, PinOf(dir_ / "part")).value(), value);
+  EXPECT_EQ(code(PutDataObject(uri, value, PinOf(dir_ / "part"))), "keystore.exists");
+  EXPECT_EQ(code(PutDataObject(uri, {}, PinOf(dir_ / "part"))), "keystore.data");
+  EXPECT_EQ(code(PutDataObject(uri, Bytes(kMaxDataObject + 1), PinOf(dir_ / "part"))),
+            "keystore.data");
+  // Nobody who has not logged in finds it.
+  auto stranger = hardware::Session::Open(hardware::ParsePkcs11Uri(uri).value()).value();
+  EXPECT_FALSE(stranger->Find(CKO_DATA, "my-share").value());
+  stranger.reset();
+  EXPECT_EQ(code(GetDataObject(uri, Wrong())), "keystore.pin");
+  EXPECT_EQ(code(GetDataObject(uri, PinOf(dir_ / "part"))), "keystore.pin-last-try");
+  EXPECT_EQ(code(GetDataObject(std::string(kUri), PinOf(dir_ / "part"))), "pkcs11.uri");
 }
 
 TEST_F(Pkcs11Test, AWrongPinIsTriedOnceAndThenNobodyTriesUnasked) {

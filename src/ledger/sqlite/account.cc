@@ -218,4 +218,12 @@ Result<uint64_t> InNoDevice(const Db& registry) {
   return s.Uint(0);
 }
 
+Result<std::optional<int64_t>> FirstIssuedFrom(const Db& registry, uint64_t seq) {
+  BM_TRY(Stmt s,
+         registry.Prepare("SELECT issued_at FROM identity WHERE seq >= ? ORDER BY seq LIMIT 1"));
+  s.Bind(1, seq);
+  BM_TRY(bool there, s.Step());
+  return there ? std::optional<int64_t>(s.Int(0)) : std::nullopt;
+}
+
 }  // namespace birthmark::ledger

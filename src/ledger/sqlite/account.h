@@ -55,4 +55,8 @@ Result<Account> AccountOf(const Db& registry, const AccountOptions& options);
 // no pool: those of units in work, and those that a reconcile would name.
 Result<uint64_t> InNoDevice(const Db& registry);
 
+// FirstIssuedFrom is when the first identity at this place of the log or after it was issued, in
+// milliseconds; nothing when none was.
+Result<std::optional<int64_t>> FirstIssuedFrom(const Db& registry, uint64_t seq);
+
 }  // namespace birthmark::ledger
