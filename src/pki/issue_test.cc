@@ -27,7 +27,7 @@ TEST(Profile, IdsArePermanentAndDistinct) {
   EXPECT_EQ(ids, (std::set<std::string_view>{
                      "root", "subordinate", "idevid", "code-signing", "update-signing",
                      "disclosure", "person", "station", "tls-server", "enrolment-ra", "scep-ra",
-                     "device-attestation", "device-decrypt", "ocsp-responder"}));
+                     "device-attestation", "device-decrypt", "ocsp-responder", "voucher"}));
   EXPECT_EQ(FindProfile("nothing"), nullptr);
 }
 
