@@ -32,6 +32,7 @@ void Connections::Waiting(const std::shared_ptr<Connection>& c) {
 void Connections::Remove(Connection& c) {
   std::lock_guard lock(mutex_);
   Unlist(c);
+  if (c.evicted_) --evicted_;
   if (--count_ == 0) none_.notify_all();
 }
 
@@ -46,6 +47,7 @@ bool Connections::EvictOldest() {
     if (!oldest) return false;
     oldest->waiting_ = false;
     oldest->evicted_ = true;
+    ++evicted_;
   }
   oldest->close_();
   return true;
@@ -57,6 +59,11 @@ void Connections::EvictWaiting() {
 }
 
 size_t Connections::count() const {
+  std::lock_guard lock(mutex_);
+  return count_ - evicted_;
+}
+
+size_t Connections::open() const {
   std::lock_guard lock(mutex_);
   return count_;
 }

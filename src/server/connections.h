@@ -38,7 +38,10 @@ class Connections {
   bool EvictOldest();
   // EvictWaiting ends all that wait.
   void EvictWaiting();
+  // count is of those that stay: who was told to end is not in it.
   size_t count() const;
+  // open is of all, those that were told to end and have not yet ended too.
+  size_t open() const;
   // WaitForNone waits until all are removed; false when the time is over.
   bool WaitForNone(std::chrono::milliseconds at_most);
 
@@ -48,7 +51,7 @@ class Connections {
   mutable std::mutex mutex_;
   std::condition_variable none_;
   std::list<std::weak_ptr<Connection>> waiting_;  // oldest first
-  size_t count_ = 0;
+  size_t count_ = 0, evicted_ = 0;                // all that are open; of these, told to end
 };
 
 }  // namespace birthmark::server

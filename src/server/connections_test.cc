@@ -43,9 +43,12 @@ TEST_F(ConnectionsTest, AreCountedUntilRemoved) {
   EXPECT_EQ(all_.count(), 2u);
   all_.EvictWaiting();
   EXPECT_EQ(closed_.size(), 2u);
-  EXPECT_EQ(all_.count(), 2u) << "closing is asked for, not done";
+  EXPECT_EQ(all_.count(), 0u) << "nobody else has to go for them";
+  EXPECT_EQ(all_.open(), 2u) << "closing is asked for, not done";
   EXPECT_FALSE(all_.WaitForNone(std::chrono::milliseconds(1)));
   all_.Remove(*a);
+  EXPECT_EQ(all_.count(), 0u);
+  EXPECT_EQ(all_.open(), 1u);
   all_.Remove(*b);
   EXPECT_TRUE(all_.WaitForNone(std::chrono::milliseconds(1)));
   EXPECT_FALSE(all_.EvictOldest());

@@ -48,6 +48,7 @@ using Parser = http::request_parser<http::vector_body<uint8_t>>;
 constexpr size_t kReadOctets = 8 * 1024;
 constexpr size_t kWriteOctets = size_t{256} * 1024;  // of a shared body at once
 constexpr size_t kDrainOctets = 256 * 1024;
+constexpr size_t kMostEnding = 64;  // connections over the limit that were told to end
 constexpr auto kCloseTimeout = std::chrono::seconds(2);
 
 // Loop owns its sessions' frames; they see it by reference, and only replies that are still owed
@@ -471,22 +472,21 @@ std::shared_ptr<Connection> MakeConnection(Loop& loop, const std::shared_ptr<Low
   });
 }
 
-net::awaitable<void> ServePlain(std::shared_ptr<Shared> shared, Loop& loop, tcp::socket socket) {
+net::awaitable<void> ServePlain(std::shared_ptr<Shared> shared, Loop& loop,
+                                std::shared_ptr<PlainStream> stream,
+                                std::unique_ptr<Entered> entered) {
   enroll::Peer peer;
   peer.encrypted = false;
-  peer.address = AddressOf(socket);
-  auto stream = std::make_shared<PlainStream>(std::move(socket));
-  Entered entered(shared, MakeConnection(loop, stream));
-  Session<PlainStream> session(shared, loop, *stream, entered, std::move(peer));
+  peer.address = AddressOf(stream->socket());
+  Session<PlainStream> session(shared, loop, *stream, *entered, std::move(peer));
   co_await session.Run();
 }
 
-net::awaitable<void> ServeTls(std::shared_ptr<Shared> shared, Loop& loop, tcp::socket socket) {
-  const std::string address = AddressOf(socket);
-  auto tls = std::make_shared<Tls>(std::move(socket), shared->Tls());
-  std::shared_ptr<PlainStream> lowest(tls, &beast::get_lowest_layer(tls->stream));
-  Entered entered(shared, MakeConnection(loop, lowest));
-  lowest->expires_after(shared->options.handshake_timeout);
+net::awaitable<void> ServeTls(std::shared_ptr<Shared> shared, Loop& loop, std::shared_ptr<Tls> tls,
+                              std::unique_ptr<Entered> entered) {
+  PlainStream& lowest = beast::get_lowest_layer(tls->stream);
+  const std::string address = AddressOf(lowest.socket());
+  lowest.expires_after(shared->options.handshake_timeout);
   error_code ec;
   co_await tls->stream.async_handshake(ssl::stream_base::server,
                                        net::redirect_error(net::use_awaitable, ec));
@@ -506,7 +506,7 @@ net::awaitable<void> ServeTls(std::shared_ptr<Shared> shared, Loop& loop, tcp::s
     co_return;
   }
   peer->address = address;
-  Session<TlsStream> session(shared, loop, tls->stream, entered, std::move(*peer));
+  Session<TlsStream> session(shared, loop, tls->stream, *entered, std::move(*peer));
   co_await session.Run();
 }
 
@@ -520,6 +520,23 @@ auto LogFailure(std::shared_ptr<Shared> shared) {
       shared->Log({.note = std::string("a connection failed: ") + e.what()});
     }
   };
+}
+
+// Spawn starts a session. It has its place among the connections from here on, however long its
+// loop takes to begin with it: or those that are served would have to go for it twice.
+void Spawn(const std::shared_ptr<Shared>& shared, Loop& loop, tcp::socket socket) {
+  if (shared->options.tls) {
+    auto tls = std::make_shared<Tls>(std::move(socket), shared->Tls());
+    std::shared_ptr<PlainStream> lowest(tls, &beast::get_lowest_layer(tls->stream));
+    auto entered = std::make_unique<Entered>(shared, MakeConnection(loop, lowest));
+    net::co_spawn(loop.io, ServeTls(shared, loop, std::move(tls), std::move(entered)),
+                  LogFailure(shared));
+    return;
+  }
+  auto stream = std::make_shared<PlainStream>(std::move(socket));
+  auto entered = std::make_unique<Entered>(shared, MakeConnection(loop, stream));
+  net::co_spawn(loop.io, ServePlain(shared, loop, std::move(stream), std::move(entered)),
+                LogFailure(shared));
 }
 
 net::awaitable<void> Listen(std::shared_ptr<Shared> shared, tcp::acceptor& acceptor,
@@ -543,8 +560,13 @@ net::awaitable<void> Listen(std::shared_ptr<Shared> shared, tcp::acceptor& accep
     }
     fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     socket.set_option(tcp::no_delay(true), ec);
-    auto serve = shared->options.tls ? ServeTls : ServePlain;
-    net::co_spawn(loop->io, serve(shared, *loop, std::move(socket)), LogFailure(shared));
+    Spawn(shared, *loop, std::move(socket));
+    // A busy loop has yet to end those it was told to: no newcomers until it did.
+    while (shared->connections.open() > shared->options.max_connections + kMostEnding) {
+      net::steady_timer timer(acceptor.get_executor(), std::chrono::milliseconds(1));
+      co_await timer.async_wait(net::redirect_error(net::use_awaitable, ec));
+      if (!acceptor.is_open()) co_return;
+    }
   }
 }
 
