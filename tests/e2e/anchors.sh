@@ -133,7 +133,7 @@ say "pins: curl against a server with the pinned key"
 write pinned rsa.pin rsa
 openssl s_server -accept 127.0.0.1:0 -key rsa.key -cert rsa.pem -www >server.out 2>&1 &
 SERVER=$!
-for _ in $(seq 100); do grep -q '^ACCEPT ' server.out && break || sleep 0.05; done
+for _ in $(seq 3000); do grep -q '^ACCEPT ' server.out && break || sleep 0.05; done
 PORT=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server.out | head -1)
 curl -sk --noproxy '*' --pinnedpubkey "$(cat rsa.pin)" -o /dev/null "https://127.0.0.1:$PORT/" || die "curl refuses the pinned key"
 write pinned ed.pin ed

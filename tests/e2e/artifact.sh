@@ -141,7 +141,7 @@ has "level 2"
 openssl verify -x509_strict -CAfile $public/anchor-cloud.pem -verify_hostname api.acme.example server.pem >/dev/null || die "openssl refuses the server's certificate"
 openssl s_server -accept 127.0.0.1:0 -cert server.pem -key server.key -www >server.log 2>&1 </dev/null &
 SERVER=$!
-for _ in $(seq 100); do
+for _ in $(seq 3000); do
   port=$(sed -n 's/.*ACCEPT 127.0.0.1:\([0-9]*\).*/\1/p' server.log)
   [ -n "$port" ] && break
   sleep 0.05

@@ -20,7 +20,7 @@ put() {
   off
   "$BIN/birthmark-device" --board bmc --state "$1" --console pty --lifetime-seconds 120 <power >device.out 2>&1 &
   DEVICE=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     grep -q /dev/pts device.out && break
     sleep 0.02
   done

@@ -75,7 +75,7 @@ grep -rlE 'PRIVATE KEY' ws ws.offline && die "a private key is in the workspace 
 say "two commands at once"
 "$BIN/birthmark" line run ws --units 40 >/dev/null 2>&1 &
 pid=$!
-sleep 0.7
+until ! flock -n ws/ledger/lock true || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
 expect 3 bm line run ws --units 1
 has "ledger.locked"
 expect 0 bm unit list ws
@@ -86,7 +86,8 @@ expect 0 bm ledger verify ws
 say "Ctrl-C lets the unit finish"
 "$BIN/birthmark" line run ws --units 500 >line.out 2>&1 &
 pid=$!
-sleep 1.5
+until ! flock -n ws/ledger/lock true || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+sleep 0.5
 kill -INT "$pid" || die "it ended by itself: $(tail -n 3 line.out)"
 wait "$pid" || true
 grep -q "stopped before the rest" line.out || die "it says: $(tail -n 3 line.out)"

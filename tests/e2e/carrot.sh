@@ -163,7 +163,7 @@ expect 0 bm line run net --units 1
 bm unit show net BC7-00000001 | grep -q "left to be fetched at onboarding" || die "not left to be fetched"
 "$BIN/birthmark" serve net --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
 SERVER=$!
-for _ in $(seq 200); do
+for _ in $(seq 3000); do
   [ -s ready.json ] && break
   kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
   sleep 0.05

@@ -12,7 +12,7 @@ serve() { # WS [options…]: starts the server, waits until it is ready, sets HT
   rm -f ready.json
   "$BIN/birthmark" serve "$ws" --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log "$@" >ready.json &
   SERVER=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     [ -s ready.json ] && break
     kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
     sleep 0.05

@@ -73,7 +73,7 @@ serve() {
   rm -f ready.json
   "$BIN/birthmark" serve net --json --port "${PORT:-0}" --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
   SERVER=$!
-  for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
+  for _ in $(seq 3000); do [ -s ready.json ] && break; sleep 0.05; done
   EST=$(jq -r '[.endpoints[] | select(.what == "EST")][0].url' ready.json)
   PORT=$(cut -d/ -f3 <<<"$EST" | cut -d: -f2)
 }

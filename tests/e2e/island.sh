@@ -11,7 +11,7 @@ serve() { # starts the server on PORT (0: any) and waits until it is ready
   "$BIN/birthmark" serve acme --json --port "$1" --plain-port 0 --metrics-port 0 --coaps-port 0 \
     --log serve.log >ready.json &
   SERVER=$!
-  for _ in $(seq 400); do
+  for _ in $(seq 3000); do
     [ -s ready.json ] && break
     kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
     sleep 0.05
@@ -61,7 +61,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout x.k
   -addext subjectAltName=DNS:localhost -days 1 2>/dev/null
 openssl s_server -accept "127.0.0.1:$PORT" -cert x.pem -key x.key -quiet -www >/dev/null 2>&1 &
 OTHER=$!
-for _ in $(seq 100); do
+for _ in $(seq 3000); do
   (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break
   sleep 0.05
 done

@@ -78,7 +78,7 @@ swtpm_setup --tpm2 --tpm-state tpm --overwrite --pcr-banks sha256 >/dev/null
 swtpm socket --tpm2 --tpmstate dir="$WORK/tpm" --server type=unixio,path="$WORK/tpm.sock" \
   --ctrl type=unixio,path="$WORK/tpm.sock.ctrl" --flags not-need-init,startup-clear >/dev/null 2>&1 &
 TPM_PID=$!
-for _ in $(seq 100); do [ -S tpm.sock ] && break; sleep 0.05; done
+for _ in $(seq 3000); do [ -S tpm.sock ] && break; sleep 0.05; done
 cat >tpm-keys.toml <<TOML
 [keys.tpm2]
 uri = "tpm2:tcti=swtpm:path=$WORK/tpm.sock"

@@ -24,7 +24,7 @@ put() {
   "$BIN/birthmark-device" --board "$1" --state "$2" --console pty --jtag unix:"$WORK/jtag.sock" \
     --lifetime-seconds 300 <power >device.out 2>&1 &
   DEVICE=$!
-  for _ in $(seq 100); do
+  for _ in $(seq 3000); do
     [ -S jtag.sock ] && grep -q /dev/pts device.out && break
     sleep 0.05
   done
@@ -37,7 +37,7 @@ put() {
     -c "jtag newtap dut tap -irlen 5 -ircapture 0x1 -irmask 0x3 -expected-id 0x1b17e001" -c init \
     >openocd.out 2>&1 &
   PROBE=$!
-  for _ in $(seq 100); do
+  for _ in $(seq 3000); do
     TCL=$(sed -n 's/.*istening on port \([0-9]*\) for tcl.*/\1/p' openocd.out | head -1)
     [ -n "$TCL" ] && break
     sleep 0.05
@@ -62,7 +62,7 @@ jq -e 'any(.what == "identity-provision" and (.detail | contains("serial line"))
 say "the board that is done is not taken twice; the next one is"
 "$BIN/birthmark" line run acme --units 1 --link "serial:$WORK/uart" --port "openocd:127.0.0.1:$TCL" >again.out 2>&1 &
 RUN=$!
-for _ in $(seq 200); do
+for _ in $(seq 3000); do
   grep -q "has finished" again.out && break
   kill -0 $RUN 2>/dev/null || break
   sleep 0.05

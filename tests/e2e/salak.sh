@@ -27,7 +27,7 @@ powered() {
     --flags not-need-init,startup-clear >/dev/null 2>&1 &
   TPM=$!
   export TSS2_LOG=all+none TPM2TOOLS_TCTI="swtpm:path=$WORK/sock" TPM2OPENSSL_TCTI="swtpm:path=$WORK/sock"
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     tpm2_getcap properties-fixed >/dev/null 2>&1 && return
     sleep 0.05
   done
@@ -44,7 +44,7 @@ serve() { # WS: starts the server, waits until it is ready
   rm -f ready.json
   "$BIN/birthmark" serve "$1" --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
   SERVER=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     [ -s ready.json ] && break
     kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
     sleep 0.05

@@ -215,7 +215,7 @@ openssl req -new -key factory.key -subj "/CN=factory" -out factory.csr 2>/dev/nu
 bm credential issue asked --role silicon-maker --request factory.csr -o factory.pem >/dev/null
 "$BIN/birthmark" serve asked --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
 SERVER=$!
-for _ in $(seq 200); do [ -s ready.json ] && break; sleep 0.05; done
+for _ in $(seq 3000); do [ -s ready.json ] && break; sleep 0.05; done
 EST=$(jq -r '[.endpoints[] | select(.what == "EST")][0].url' ready.json)
 enrol() { # TRAY UID SERIAL: enrols a part for a serial number, prints the HTTP status
   openssl req -new -key "$1/$2/part.key" -subj "/O=Bastion Locks/serialNumber=$3" -outform DER 2>/dev/null | base64 -w0 >"$1/$2/part.b64"
@@ -243,7 +243,7 @@ expect 0 bm reel quarantine asked C1 --reason "stolen"
 has "1 identities changed"
 "$BIN/birthmark" serve asked --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
 SERVER=$!
-for _ in $(seq 200); do [ -s ready.json ] && jq -e . ready.json >/dev/null 2>&1 && break; sleep 0.05; done
+for _ in $(seq 3000); do [ -s ready.json ] && jq -e . ready.json >/dev/null 2>&1 && break; sleep 0.05; done
 EST=$(jq -r '[.endpoints[] | select(.what == "EST")][0].url' ready.json)
 equal "$(enrol con "$B" LOCK-000002)" 403 "a part of a reel in quarantine"
 kill -TERM "$SERVER" && wait "$SERVER" || die "the server did not end well"

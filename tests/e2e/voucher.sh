@@ -10,7 +10,7 @@ HOST=mud.acme.example
 start() {
   "$BIN/birthmark" serve ws --masa --name $HOST --json --port 0 --plain-port 0 --metrics-port 0 --coaps-port 0 --log serve.log >ready.json &
   SERVER=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     [ -s ready.json ] && break
     kill -0 "$SERVER" 2>/dev/null || die "the server ended: $(cat serve.log)"
     sleep 0.05
@@ -31,7 +31,7 @@ refused() {
 device() { # SERIAL: switches it on; its console is $TTY
   "$BIN/birthmark-device" --board bmc --state "ws/devices/$1" --lifetime-seconds 120 <&7 >device.out &
   DEVICE=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     [ -s device.out ] && break
     sleep 0.05
   done
