@@ -12,6 +12,7 @@
 #include "artifact/mcuboot.h"
 #include "artifact/suit.h"
 #include "artifact/tam.h"
+#include "base/lists.h"
 #include "base/mapped_file.h"
 #include "cbor/codec.h"
 #include "crypto/der.h"
@@ -256,20 +257,10 @@ Result<Bytes> SelfSigned(Factory& f, const plan::Pki& pki, const Chosen& by,
   return ToBytes(c.ToPem());
 }
 
-std::vector<std::string> SplitNames(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    if (comma != 0) out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(comma == text.npos ? text.size() : comma + 1);
-  }
-  return out;
-}
-
 Result<Prepared> PrepareServer(Factory& f, const plan::Anchor& anchor, const ArtifactOptions& o,
                                const KeySource& keys, const Clock& clock) {
   BM_TRY(const plan::Pki* pki, PkiBehind(f.adopted.plan, anchor.id));
-  std::vector<std::string> names = SplitNames(o.name);
+  std::vector<std::string> names = CommaParts(o.name);
   std::optional<pki::Csr> csr;
   if (!pki->levels.empty()) {
     BM_TRY(const std::string text, ReadTextFile(o.file, pki::kMaxCsrBytes * 2));

@@ -7,6 +7,7 @@
 #include "crypto/digest.h"
 #include "ledger/events.h"
 #include "ledger/events_revocation.h"
+#include "line/key_event.h"
 #include "line/succession.h"
 #include "offline/side.h"
 #include "pki/issue.h"
@@ -38,17 +39,6 @@ Result<pki::Name> SubjectOf(const plan::Plan& plan, const std::string& name) {
 }
 
 }  // namespace
-
-ledger::KeyFacts ToLedger(const keystore::KeyFacts& f) {
-  ledger::KeyFacts out{.local = f.local,
-                       .sensitive = f.sensitive,
-                       .extractable = f.extractable,
-                       .always_sensitive = f.always_sensitive,
-                       .never_extractable = f.never_extractable};
-  // A word of TPMs alone: elsewhere it would say of a key that it is not fixed to a TPM.
-  if (f.scheme == "tpm2") out.fixed_tpm = f.fixed_to_device;
-  return out;
-}
 
 std::string AuthorityId(const plan::Pki& pki, int level, int number) {
   return fmt::format("{}-{}.{}", pki.id, level, number);
@@ -83,13 +73,7 @@ Result<std::unique_ptr<crypto::Signer>> AuthorityMaker::MakeKey(const std::strin
   BM_TRY(std::string scheme, SchemeOf(custody));
   BM_TRY(auto signer, store.CreateIn(scheme, id, algorithm));
   BM_TRY(keystore::KeyFacts facts, store.Facts(id));
-  Add("key:" + id, ledger::KeyCreated{.id = id,
-                                      .spki = signer->public_key().spki_digest(),
-                                      .facts = ToLedger(facts),
-                                      .store = facts.scheme,
-                                      .offline = offline,
-                                      .purpose = purpose,
-                                      .algorithm = std::string(crypto::ToText(algorithm))});
+  Add("key:" + id, line::KeyMade(id, facts, purpose, offline));
   return signer;
 }
 

@@ -161,8 +161,6 @@ class AuthorityMaker {
   std::vector<ledger::Event> events_;
 };
 
-// ToLedger is what the log keeps of a key's facts.
-ledger::KeyFacts ToLedger(const keystore::KeyFacts& facts);
 // AuthorityId names the n-th authority of a level.
 std::string AuthorityId(const plan::Pki& pki, int level, int number);
 // OpenIssuer opens an authority of a plan's PKI with the URLs that it puts into what it signs.

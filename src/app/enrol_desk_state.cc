@@ -7,6 +7,7 @@
 
 #include "app/vendor_roots.h"
 #include "ledger/events.h"
+#include "line/key_event.h"
 #include "line/lot.h"
 #include "line/succession.h"
 #include "pki/path.h"
@@ -392,17 +393,7 @@ Result<enroll::Ra> EnrolDesk::RaOf(const std::string& label, bool rsa) {
   ledger::SignerCertified body{.key = id, .pki = "enrolment", .chain = {}};
   body.chain.emplace_back(issued.der().begin(), issued.der().end());
   for (const Bytes& above : product->above) body.chain.push_back(above);
-  ledger::KeyCreated created{.id = id,
-                             .spki = made->public_key().spki_digest(),
-                             .facts = {.local = facts.local,
-                                       .sensitive = facts.sensitive,
-                                       .extractable = facts.extractable,
-                                       .always_sensitive = facts.always_sensitive,
-                                       .never_extractable = facts.never_extractable},
-                             .store = facts.scheme,
-                             .offline = false,
-                             .purpose = "enrolment",
-                             .algorithm = std::string(crypto::ToText(algorithm))};
+  const ledger::KeyCreated created = line::KeyMade(id, facts, "enrolment");
   ledger::Submission events;
   BM_TRY(ledger::NewEvent first,
          ledger::Prepare(ledger::MakeEvent(s_.context, now, "key:" + id, created)));

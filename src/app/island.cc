@@ -12,6 +12,7 @@
 #include "app/key_places.h"
 #include "ledger/events.h"
 #include "ledger/sqlite/export.h"
+#include "line/key_event.h"
 #include "pki/csr.h"
 #include "pki/path.h"
 
@@ -58,13 +59,7 @@ class Scratch {
 Result<ledger::KeyCreated> KeyEvent(keystore::KeyStore& store, const std::string& id,
                                     const std::string& purpose) {
   BM_TRY(keystore::KeyFacts facts, store.Facts(id));
-  return ledger::KeyCreated{.id = id,
-                            .spki = facts.spki_digest,
-                            .facts = ToLedger(facts),
-                            .store = facts.scheme,
-                            .offline = false,
-                            .purpose = purpose,
-                            .algorithm = std::string(crypto::ToText(facts.algorithm))};
+  return line::KeyMade(id, facts, purpose);
 }
 
 Result<Bytes> Request(const std::string& name, crypto::Signer& signer) {

@@ -66,15 +66,6 @@ Result<KeyPlace> ReadPlace(const std::string& scheme, const plan::Node& table) {
   return out;
 }
 
-std::string TomlText(std::string_view s) {
-  std::string out = "\"";
-  for (char c : s) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 }  // namespace
 
 Result<KeyPlaces> ParseKeyPlaces(std::string_view text, std::string_view side) {
@@ -99,10 +90,10 @@ std::string FormatKeyPlaces(const KeyPlaces& places) {
   std::string out =
       "# Where this machine's keys are. Nothing here is evidence, and no PIN stands here.\n";
   for (const auto& [scheme, place] : places) {
-    out += fmt::format("\n[keys.{}]\nuri = {}\n", scheme, TomlText(place.uri));
-    if (place.pin_file) out += fmt::format("pin-file = {}\n", TomlText(*place.pin_file));
+    out += fmt::format("\n[keys.{}]\nuri = {}\n", scheme, plan::TomlText(place.uri));
+    if (place.pin_file) out += fmt::format("pin-file = {}\n", plan::TomlText(*place.pin_file));
     if (!place.pin_credential.empty())
-      out += fmt::format("pin-credential = {}\n", TomlText(place.pin_credential));
+      out += fmt::format("pin-credential = {}\n", plan::TomlText(place.pin_credential));
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include "app/ocsp.h"
 #include "crypto/software_signer.h"
 #include "ledger/events.h"
+#include "line/key_event.h"
 
 namespace birthmark::app {
 
@@ -23,27 +24,13 @@ OcspServices ServicesOf(Factory& f, const Clock& clock) {
         if (f.keys.online->Facts(id)) BM_CHECK(f.keys.online->Destroy(id));
         BM_TRY(auto made, f.keys.online->Create(id, a));
         BM_TRY(keystore::KeyFacts facts, f.keys.online->Facts(id));
-        return OcspKeyCreated(id, facts);
+        return line::KeyMade(id, facts, "ocsp");
       },
       .append = [&f](ledger::Submission s) -> Status {
         BM_CHECK(f.log->Append(std::move(s)));
         return {};
       },
       .find = [&f](const Bytes& serial) { return f.log->registry().IdentityBySerial(serial); }};
-}
-
-ledger::KeyCreated OcspKeyCreated(const std::string& id, const keystore::KeyFacts& facts) {
-  return {.id = id,
-          .spki = facts.spki_digest,
-          .facts = {.local = facts.local,
-                    .sensitive = facts.sensitive,
-                    .extractable = facts.extractable,
-                    .always_sensitive = facts.always_sensitive,
-                    .never_extractable = facts.never_extractable},
-          .store = facts.scheme,
-          .offline = false,
-          .purpose = "ocsp",
-          .algorithm = std::string(crypto::ToText(facts.algorithm))};
 }
 
 Status WriteStatics(Factory& f, const std::map<std::string, AdoptedPlan>& plans,

@@ -15,8 +15,6 @@ namespace birthmark::app {
 
 // ServicesOf are those of a workspace that is open for changing; it outlives the desk.
 OcspServices ServicesOf(Factory& factory, const Clock& clock);
-// OcspKeyCreated is the event of a responder's key.
-ledger::KeyCreated OcspKeyCreated(const std::string& id, const keystore::KeyFacts& facts);
 
 // StaticName is the path of a GET request below the responder's URL, decoded as a server looks it
 // up: base64 of the request.

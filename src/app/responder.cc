@@ -12,6 +12,7 @@
 #include "app/roles.h"
 #include "crypto/digest.h"
 #include "ledger/events.h"
+#include "line/key_event.h"
 #include "pki/request.h"
 
 namespace birthmark::app {
@@ -107,7 +108,7 @@ Result<ResponderRow> AskResponder(const ResponderAsked& o, const KeySource& sour
     events.push_back(std::move(e));
     return {};
   };
-  if (!made) BM_CHECK(add("key:" + row.id, OcspKeyCreated(row.id, facts)));
+  if (!made) BM_CHECK(add("key:" + row.id, line::KeyMade(row.id, facts, "ocsp")));
   BM_CHECK(add("ca:" + row.id,
                ledger::RequestCarried{
                    .ca = row.id, .request = request.digest, .action = "exported", .response = {}}));

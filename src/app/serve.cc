@@ -19,6 +19,7 @@
 #include "enroll/cmp/cmp.h"
 #include "enroll/est/est.h"
 #include "enroll/scep/scep.h"
+#include "line/key_event.h"
 #include "server/coaps.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
@@ -91,7 +92,7 @@ struct Server::Impl {
                      .create_key = [this](const std::string& id,
                                           crypto::Algorithm a) -> Result<ledger::KeyCreated> {
                        BM_TRY(keystore::KeyFacts facts, desk->CreateKey(id, a));
-                       return OcspKeyCreated(id, facts);
+                       return line::KeyMade(id, facts, "ocsp");
                      },
                      .append = append,
                      .find =

@@ -30,15 +30,6 @@ Status Text(const plan::Node& table, std::string_view name, bool needed, std::st
   return {};
 }
 
-std::string Quoted(std::string_view s) {
-  std::string out = "\"";
-  for (char c : s) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 }  // namespace
 
 fs::path StationFileOf(const fs::path& folder) { return folder / "station.toml"; }
@@ -71,8 +62,9 @@ link = {}
 # A programmer's port beside a serial console:
 {}port = {}
 )",
-      Quoted(f.station), Quoted(f.server), ToHex(f.pin), Quoted(f.link), f.port.empty() ? "# " : "",
-      Quoted(f.port.empty() ? "openocd:127.0.0.1:6666" : f.port));
+      plan::TomlText(f.station), plan::TomlText(f.server), ToHex(f.pin), plan::TomlText(f.link),
+      f.port.empty() ? "# " : "",
+      plan::TomlText(f.port.empty() ? "openocd:127.0.0.1:6666" : f.port));
 }
 
 Result<StationFile> ParseStationFile(std::string_view text) {

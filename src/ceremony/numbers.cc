@@ -6,12 +6,6 @@
 #include <map>
 
 namespace birthmark::ceremony {
-namespace {
-
-constexpr std::array<std::string_view, 7> kContinentCodes = {"AF", "AN", "AS", "EU",
-                                                             "NA", "OC", "SA"};
-
-}  // namespace
 
 bool FollowsRule(const Numbers& x) {
   return x.count + 1 == 2 * x.threshold || (x.threshold > 0 && x.count % x.threshold == 0);
@@ -26,10 +20,6 @@ Numbers DrawNumbers(Rng& rng) {
     x.count = static_cast<uint16_t>(x.threshold + 2 + r[1] % 6);
     if (!FollowsRule(x)) return x;
   }
-}
-
-bool IsContinent(std::string_view code) {
-  return std::ranges::find(kContinentCodes, code) != kContinentCodes.end();
 }
 
 uint32_t ContinentsAlone(std::span<const Seat> seats, const std::set<uint16_t>& healthy,

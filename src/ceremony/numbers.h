@@ -29,7 +29,6 @@ bool FollowsRule(const Numbers& numbers);
 // ContinentsAlone counts the continents on which at least `threshold` of the healthy holders sit.
 uint32_t ContinentsAlone(std::span<const Seat> seats, const std::set<uint16_t>& healthy,
                          uint16_t threshold);
-bool IsContinent(std::string_view code);
 
 // SplitQuestion is what the leak guard is asked before anything is attested.
 struct SplitQuestion {

@@ -62,6 +62,8 @@ class Runner {
   Result<Entries> Executives();
   Result<Entries> NewExecutives();
   Result<Entries> ChangedExecutives();
+  // Seated asks each of the chosen for a passphrase; `is` says when they hold, `done` ends it.
+  Result<Entries> Seated(const Chosen& chosen, std::string_view is, std::string_view done);
   Result<Numbers> AskNumbers(std::optional<uint16_t> count);
   uint16_t FreeIndex(const std::vector<Seat>& taken);
   Result<Seat> AskSeat(uint16_t index);

@@ -160,6 +160,11 @@ Result<Runner::Entries> Runner::NewExecutives() {
     }
     BM_TRY(chosen, JudgeChosen(std::move(chosen), &again));
   }
+  return Seated(chosen, "is", "the Key Executives were seated");
+}
+
+Result<Runner::Entries> Runner::Seated(const Chosen& chosen, std::string_view is,
+                                       std::string_view done) {
   Entries out;
   for (const Seat& s : chosen.seats) {
     BM_TRY(SecretBytes passphrase, AskPassphrase(s.who));
@@ -167,10 +172,10 @@ Result<Runner::Entries> Runner::NewExecutives() {
            AskOneOf(fmt::format("{}: the share as words on paper, too? yes or no: ", s.who),
                     {"yes", "no"}));
     holders_.push_back({.seat = s, .passphrase = std::move(passphrase), .words = words == "yes"});
-    Tell(out, false, fmt::format("{} is a Key Executive in {}", s.who, s.continent));
+    Tell(out, false, fmt::format("{} {} a Key Executive in {}", s.who, is, s.continent));
   }
   out.push_back(MakeEntry(chosen));
-  out.push_back(MakeEntry(Line{.open = true, .text = "the Key Executives were seated"}));
+  out.push_back(MakeEntry(Line{.open = true, .text = std::string(done)}));
   return out;
 }
 
@@ -215,18 +220,7 @@ Result<Runner::Entries> Runner::ChangedExecutives() {
     chosen.threshold = x.threshold;
     BM_TRY(chosen, JudgeChosen(std::move(chosen), &again));
   }
-  Entries out;
-  for (const Seat& s : chosen.seats) {
-    BM_TRY(SecretBytes passphrase, AskPassphrase(s.who));
-    BM_TRY(std::string words,
-           AskOneOf(fmt::format("{}: the share as words on paper, too? yes or no: ", s.who),
-                    {"yes", "no"}));
-    holders_.push_back({.seat = s, .passphrase = std::move(passphrase), .words = words == "yes"});
-    Tell(out, false, fmt::format("{} will be a Key Executive in {}", s.who, s.continent));
-  }
-  out.push_back(MakeEntry(chosen));
-  out.push_back(MakeEntry(Line{.open = true, .text = "the Key Executives to come were seated"}));
-  return out;
+  return Seated(chosen, "will be", "the Key Executives to come were seated");
 }
 
 Status Runner::HoldersBack() {

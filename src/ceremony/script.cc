@@ -151,15 +151,6 @@ Script ReadScript(const plan::Node& root, plan::Context& context) {
   return s;
 }
 
-std::string Quoted(std::string_view s) {
-  std::string out = "\"";
-  for (char c : s) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
 // OursAre gives the findings of the plan's reader under our own names.
 Findings OursAre(const Findings& in) {
   Findings out;
@@ -231,11 +222,12 @@ kind = "{}"
 rehearsal = {}  # a rehearsal marks everything it makes, for ever
 manufacturer = {}
 )",
-      s.schema, Quoted(s.title), ToText(s.kind), s.rehearsal, Quoted(s.manufacturer));
-  if (!s.product.empty()) out += fmt::format("product = {}\n", Quoted(s.product));
+      s.schema, plan::TomlText(s.title), ToText(s.kind), s.rehearsal,
+      plan::TomlText(s.manufacturer));
+  if (!s.product.empty()) out += fmt::format("product = {}\n", plan::TomlText(s.product));
   if (s.plan) out += fmt::format("plan = \"{}\"  # SHA-256 of the plan\n", ToHex(*s.plan));
   if (!s.log.empty())
-    out += fmt::format("log = {}  # of the sealed log that goes on\n", Quoted(s.log));
+    out += fmt::format("log = {}  # of the sealed log that goes on\n", plan::TomlText(s.log));
   if (!s.challenge.empty()) {
     out += fmt::format(
         "# Each holder answers this wherever the share is: birthmark share prove SHARE --challenge "
@@ -251,24 +243,25 @@ manufacturer = {}
         "\n[[key]]\nid = {}\npki = {}\nlevel = {}\nname = {}\norganization = {}\nalgorithm = "
         "\"{}\"\n"
         "path-length = {}\nlifetime = \"{}\"\ncustody = \"{}\"\n",
-        Quoted(k.id), Quoted(k.pki), k.level, Quoted(k.name), Quoted(k.organization),
-        crypto::ToText(k.algorithm), k.path_length, plan::ToText(k.lifetime),
-        plan::ToText(k.custody));
+        plan::TomlText(k.id), plan::TomlText(k.pki), k.level, plan::TomlText(k.name),
+        plan::TomlText(k.organization), crypto::ToText(k.algorithm), k.path_length,
+        plan::ToText(k.lifetime), plan::ToText(k.custody));
     if (k.apart) out += fmt::format("dkg = \"{}\"\n", kBetweenMachines);
-    if (!k.parent.empty()) out += fmt::format("parent = {}\n", Quoted(k.parent));
-    if (!k.crl_url.empty()) out += fmt::format("crl-url = {}\n", Quoted(k.crl_url));
-    if (!k.ocsp_url.empty()) out += fmt::format("ocsp-url = {}\n", Quoted(k.ocsp_url));
+    if (!k.parent.empty()) out += fmt::format("parent = {}\n", plan::TomlText(k.parent));
+    if (!k.crl_url.empty()) out += fmt::format("crl-url = {}\n", plan::TomlText(k.crl_url));
+    if (!k.ocsp_url.empty()) out += fmt::format("ocsp-url = {}\n", plan::TomlText(k.ocsp_url));
     if (k.spki) out += fmt::format("spki = \"{}\"\n", ToHex(*k.spki));
   }
   for (const ScriptRequest& q : s.requests) {
-    out += fmt::format("\n[[request]]\nname = {}\nsha256 = \"{}\"\nissuer = {}\n", Quoted(q.name),
-                       ToHex(q.digest), Quoted(q.issuer));
+    out += fmt::format("\n[[request]]\nname = {}\nsha256 = \"{}\"\nissuer = {}\n",
+                       plan::TomlText(q.name), ToHex(q.digest), plan::TomlText(q.issuer));
     if (q.crl) out += "crl = true\n";
   }
   for (const ScriptStep& t : s.steps) {
-    out += fmt::format("\n[[step]]\nid = {}\ndo = \"{}\"\nrole = \"{}\"\ntext = {}\n", Quoted(t.id),
-                       ToText(t.action), ToText(t.role), Quoted(t.text));
-    if (!t.key.empty()) out += fmt::format("key = {}\n", Quoted(t.key));
+    out +=
+        fmt::format("\n[[step]]\nid = {}\ndo = \"{}\"\nrole = \"{}\"\ntext = {}\n",
+                    plan::TomlText(t.id), ToText(t.action), ToText(t.role), plan::TomlText(t.text));
+    if (!t.key.empty()) out += fmt::format("key = {}\n", plan::TomlText(t.key));
   }
   return out;
 }

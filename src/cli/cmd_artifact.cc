@@ -10,6 +10,7 @@
 #include "artifact/lock.h"
 #include "artifact/mcuboot.h"
 #include "artifact/open.h"
+#include "base/lists.h"
 #include "cli/handlers_anchors.h"
 #include "cli/keys.h"
 #include "cli/table.h"
@@ -19,16 +20,6 @@ namespace birthmark::cli {
 namespace {
 
 constexpr size_t kMaxAnchors = size_t{16} << 20;
-
-std::vector<std::string> CommaParts(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    if (comma != 0) out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(comma == text.npos ? text.size() : comma + 1);
-  }
-  return out;
-}
 
 std::optional<fs::path> PathOf(const Invocation& in, const char* option) {
   if (!in.Has(option)) return std::nullopt;

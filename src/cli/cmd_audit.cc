@@ -6,22 +6,13 @@
 
 #include "app/factory.h"
 #include "audit/audit.h"
+#include "base/lists.h"
 #include "cli/handlers.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 
 namespace birthmark::cli {
 namespace {
-
-std::vector<std::filesystem::path> CommaList(const std::string& text) {
-  std::vector<std::filesystem::path> out;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t end = std::min(text.find(',', from), text.size());
-    if (end > from) out.emplace_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return out;
-}
 
 std::string Json(const audit::Intake& intake, const audit::Report& r) {
   nlohmann::ordered_json lists = nlohmann::ordered_json::array(), hits = lists;
@@ -74,7 +65,8 @@ void Tell(const audit::Intake& intake, const audit::Report& r) {
 
 Result<int> AuditKeys(const Invocation& in) {
   audit::Options options;
-  options.weak_lists = CommaList(in.Get("--weak-list"));
+  for (std::string& file : CommaParts(in.Get("--weak-list")))
+    options.weak_lists.emplace_back(std::move(file));
   options.state = in.Get("--state");
   options.progress = StderrIsTerminal();
   if (in.Has("--group-list")) {

@@ -90,7 +90,7 @@ std::vector<Command> LineCommands() {
        LineWatch},
       {"serve",
        "",
-       "Serve EST, CMP, SCEP and EST-coaps, stations and metrics until Ctrl-C",
+       "Serve EST, CMP, SCEP, EST-coaps, vouchers, stations and metrics until Ctrl-C",
        "birthmark serve acme --port 8443",
        kNeedsKey | kActs,
        {kWorkspace},

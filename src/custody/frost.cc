@@ -285,21 +285,6 @@ Status CheckPartial(const PartialSignature& part, const SigningRequest& request,
   return {};
 }
 
-std::vector<uint16_t> BadSigners(const SigningRequest& request,
-                                 std::span<const PartialSignature> parts, const ShareSet& set) {
-  std::vector<uint16_t> bad;
-  const Result<Session> s = ReadRequest(request);
-  const Digest digest = RequestDigest(request);
-  for (const SigningCommitment& c : request.commitments) {
-    const auto of = [&](const PartialSignature& p) { return p.index == c.index; };
-    const auto part = std::ranges::find_if(parts, of);
-    if (!s || part == parts.end() || !std::ranges::equal(part->request, digest) ||
-        !RightPart(*part, *s, set))
-      bad.push_back(c.index);
-  }
-  return bad;
-}
-
 Result<Bytes> Aggregate(const SigningRequest& request, std::span<const PartialSignature> parts,
                         const ShareSet& set) {
   BM_CHECK(CheckRequestOfSet(request, set));

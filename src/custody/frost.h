@@ -125,10 +125,6 @@ Result<PartialSignature> SignPartial(const Share& share, SigningNonces&& nonces,
 // sign.partial (names the signer), sign.other-request.
 Status CheckPartial(const PartialSignature& part, const SigningRequest& request,
                     const ShareSet& set);
-// BadSigners are those of the request whose part is missing or wrong: whom to leave out of the next
-// request.
-std::vector<uint16_t> BadSigners(const SigningRequest& request,
-                                 std::span<const PartialSignature> parts, const ShareSet& set);
 // Aggregate checks every part and joins them: 64 octets that verify under the group's key. Every
 // bad part's signer is named. Errors: sign.partial, sign.missing, sign.other-request,
 // share.duplicate.

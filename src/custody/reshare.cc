@@ -179,18 +179,6 @@ Result<Dealing> DealOn(const Share& share, const ReshareTerms& terms, Rng& rng) 
   return out;
 }
 
-Status CheckDealing(const Dealing& dealing, const ReshareTerms& terms, const ShareSet& set) {
-  BM_CHECK(CheckTermsOfSet(terms, set));
-  BM_CHECK(ReadDealing(dealing, terms, TermsDigest(terms), set));
-  return {};
-}
-
-Result<ShareSet> NextSet(std::span<const Dealing> dealings, const ReshareTerms& terms,
-                         const ShareSet& set) {
-  BM_TRY(Joined joined, Join(dealings, terms, set));
-  return std::move(joined.next);
-}
-
 Result<ReshareReceiver> ReshareReceiver::Start(uint16_t index, Rng& rng) {
   if (index == 0 || index > kMaxHolders)
     return Refused("custody.index", "holders have the indices 1 to 255");

@@ -75,20 +75,14 @@ Result<ReshareTerms> MakeTerms(const ShareSet& set, std::span<const uint16_t> de
                                std::vector<Receiver> receivers, uint16_t new_threshold);
 // DealOn is what an old holder does. Errors: reshare.terms (not of this share), share.mistyped.
 Result<Dealing> DealOn(const Share& share, const ReshareTerms& terms, Rng& rng);
-// CheckDealing checks what everybody can check: the commitments against the dealer's key. Errors:
-// reshare.dealing, which names the dealer.
-Status CheckDealing(const Dealing& dealing, const ReshareTerms& terms, const ShareSet& set);
-// NextSet computes the next generation's set from the dealings. Errors: as CheckDealing;
-// reshare.missing.
-Result<ShareSet> NextSet(std::span<const Dealing> dealings, const ReshareTerms& terms,
-                         const ShareSet& set);
 
 class ReshareReceiver {
  public:
   static Result<ReshareReceiver> Start(uint16_t index, Rng& rng);
   Receiver receiver() const { return {.box = box_.point, .index = index_}; }
-  // Finish gives this holder's new share. Errors: as NextSet; reshare.dealing names the dealer
-  // whose part does not fit its commitments.
+  // Finish gives this holder's new share and the next generation's set. Errors: reshare.missing;
+  // reshare.dealing names the dealer whose commitments do not fit its key, or whose part does not
+  // fit its commitments.
   Result<Held> Finish(std::span<const Dealing> dealings, const ReshareTerms& terms,
                       const ShareSet& set) const;
 

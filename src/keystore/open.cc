@@ -26,20 +26,15 @@ Opened OpenThreshold(const Place&) {
                  "what it shall sign is signed in a ceremony");
 }
 
-bool Any(crypto::Algorithm) { return true; }
-bool OfTpms(crypto::Algorithm a) { return a != crypto::Algorithm::kEd25519; }
-bool OfThreshold(crypto::Algorithm a) { return a == crypto::Algorithm::kEd25519; }
-
 struct Row {
   std::string_view scheme;
   Opened (*open)(const Place&);
-  bool (*can_hold)(crypto::Algorithm);
 };
 constexpr Row kStores[] = {
-    {"file", OpenFiles, Any},
-    {"pkcs11", OpenModule, Any},
-    {"tpm2", OpenTpm, OfTpms},
-    {"frost", OpenThreshold, OfThreshold},  // RFC 9591 over Ed25519
+    {"file", OpenFiles},
+    {"pkcs11", OpenModule},
+    {"tpm2", OpenTpm},
+    {"frost", OpenThreshold},  // RFC 9591 over Ed25519
 };
 
 const Row* FindStore(std::string_view scheme) {
@@ -62,11 +57,6 @@ Result<std::unique_ptr<KeyStore>> OpenStore(const Place& place) {
                  "use file:PATH, pkcs11:token=…?module-path=… or tpm2:tcti=…");
   }
   return row->open(place);
-}
-
-bool CanHold(std::string_view scheme, crypto::Algorithm a) {
-  const Row* row = FindStore(scheme);
-  return row != nullptr && row->can_hold(a);
 }
 
 }  // namespace birthmark::keystore

@@ -26,8 +26,4 @@ std::string_view SchemeOf(std::string_view uri);
 // whose key is in no one place: it signs in a ceremony); those of the stores.
 Result<std::unique_ptr<KeyStore>> OpenStore(const Place& place);
 
-// CanHold tells whether any store of a scheme can make keys of an algorithm; what this very module
-// makes, only it can tell.
-bool CanHold(std::string_view scheme, crypto::Algorithm a);
-
 }  // namespace birthmark::keystore

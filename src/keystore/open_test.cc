@@ -33,16 +33,5 @@ TEST(OpenStore, TheSchemeDecides) {
     EXPECT_EQ(CodeOf(bad), "keystore.uri") << bad;
 }
 
-TEST(OpenStore, SomeKindsHoldFewerAlgorithms) {
-  using crypto::Algorithm;
-  EXPECT_TRUE(CanHold("file", Algorithm::kEd25519));
-  EXPECT_TRUE(CanHold("pkcs11", Algorithm::kRsa4096));
-  EXPECT_TRUE(CanHold("tpm2", Algorithm::kEcdsaP256));
-  EXPECT_FALSE(CanHold("tpm2", Algorithm::kEd25519));
-  EXPECT_TRUE(CanHold("frost", Algorithm::kEd25519));
-  EXPECT_FALSE(CanHold("frost", Algorithm::kEcdsaP256));
-  EXPECT_FALSE(CanHold("vault", Algorithm::kEcdsaP256));
-}
-
 }  // namespace
 }  // namespace birthmark::keystore

@@ -7,6 +7,7 @@
 #include "crypto/digest.h"
 #include "crypto/seal.h"
 #include "crypto/software_signer.h"
+#include "line/key_event.h"
 #include "line/pool.h"
 
 namespace birthmark::line {
@@ -198,18 +199,7 @@ Result<method::Group> SecretDesk::OpenGroup(const std::string& slot, size_t numb
     all.push_back(std::move(e));
     return {};
   };
-  BM_CHECK(add("key:" + out.id,
-               ledger::KeyCreated{.id = out.id,
-                                  .spki = out.spki,
-                                  .facts = {.local = facts.local,
-                                            .sensitive = facts.sensitive,
-                                            .extractable = facts.extractable,
-                                            .always_sensitive = facts.always_sensitive,
-                                            .never_extractable = facts.never_extractable},
-                                  .store = facts.scheme,
-                                  .offline = false,
-                                  .purpose = "group",
-                                  .algorithm = "ecdsa-p256"}));
+  BM_CHECK(add("key:" + out.id, KeyMade(out.id, facts, "group")));
   BM_CHECK(add(
       "product:" + product,
       ledger::GroupOpened{

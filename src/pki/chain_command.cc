@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/lists.h"
 #include "crypto/pem.h"
 #include "pki/validate.h"
 
@@ -16,16 +17,6 @@ namespace {
 constexpr size_t kMaxCertificateFile = 4 * 1024 * 1024;
 constexpr size_t kMaxCrlFile = 128 * 1024 * 1024;  // a million entries have about 40 MB
 constexpr size_t kMaxOcspFile = 1024 * 1024;
-
-std::vector<std::string> SplitList(const std::string& list) {
-  std::vector<std::string> out;
-  for (size_t at = 0; at < list.size();) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    if (comma > at) out.push_back(list.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return out;
-}
 
 bool IsPem(ByteView bytes) { return AsText(bytes).find("-----BEGIN ") != std::string_view::npos; }
 
@@ -44,7 +35,7 @@ Result<std::vector<crypto::Certificate>> CertificatesOf(const std::string& file)
 
 Result<std::vector<crypto::Certificate>> AllCertificates(const std::string& files) {
   std::vector<crypto::Certificate> out;
-  for (const std::string& file : SplitList(files)) {
+  for (const std::string& file : CommaParts(files)) {
     BM_TRY(auto some, CertificatesOf(file));
     out.insert(out.end(), some.begin(), some.end());
   }
@@ -53,7 +44,7 @@ Result<std::vector<crypto::Certificate>> AllCertificates(const std::string& file
 
 Result<std::vector<Bytes>> Crls(const std::string& files) {
   std::vector<Bytes> out;
-  for (const std::string& file : SplitList(files)) {
+  for (const std::string& file : CommaParts(files)) {
     BM_TRY(Bytes bytes, ReadFile(file, kMaxCrlFile));
     if (!IsPem(bytes)) {
       out.push_back(std::move(bytes));
@@ -69,7 +60,7 @@ Result<std::vector<Bytes>> Crls(const std::string& files) {
 
 Result<std::vector<Bytes>> Responses(const std::string& files) {
   std::vector<Bytes> out;
-  for (const std::string& file : SplitList(files)) {
+  for (const std::string& file : CommaParts(files)) {
     BM_TRY(Bytes der, ReadFile(file, kMaxOcspFile));
     out.push_back(std::move(der));
   }
@@ -171,7 +162,7 @@ Result<ChainVerdict> RunChainVerify(const ChainArgs& args) {
   ask.untrusted = untrusted;
   ask.crls = crls;
   ask.ocsp = ocsp;
-  ask.policies = SplitList(args.policies);
+  ask.policies = CommaParts(args.policies);
   ask.host = args.host;
   ask.partial = args.partial;
   BM_TRY(Validated v, Validate(named.front(), ask));

@@ -139,4 +139,18 @@ std::optional<Node> ReadToml(std::string_view text, size_t max_bytes, size_t max
   return root;
 }
 
+std::string TomlText(std::string_view s) {
+  std::string out = "\"";
+  for (const char c : s) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7f) {
+      out += fmt::format("\\u{:04X}", octet);
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
 }  // namespace birthmark::plan

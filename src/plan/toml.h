@@ -35,4 +35,8 @@ std::string_view KindName(Node::Kind kind);
 std::optional<Node> ReadToml(std::string_view text, size_t max_bytes, size_t max_line,
                              Findings& findings);
 
+// TomlText writes a basic string (TOML 1.0 "String"): quotes, backslashes and control characters
+// are escaped.
+std::string TomlText(std::string_view s);
+
 }  // namespace birthmark::plan

@@ -191,14 +191,6 @@ Result<Derived> Derive(const SecretBytes& seed, Algorithm a) {
   return out;
 }
 
-Result<crypto::P256Point> DeriveP256Point(const SecretBytes& seed) {
-  BM_CHECK(CheckSeed(seed));
-  SecretBytes scalar = ScalarOf(KeyPairSeed(seed), kOrder256);
-  crypto::P256Point point;
-  BM_CHECK(PointOf256(scalar, point));
-  return point;
-}
-
 Result<std::vector<crypto::P256Point>> DeriveP256Points(std::span<const SecretBytes> seeds) {
   std::vector<SecretBytes> scalars;
   scalars.reserve(seeds.size());

@@ -36,13 +36,9 @@ struct Derived {
 // Source: Open Profile for DICE, sections "Key Pair Derivation" and "Certificate ID".
 Result<Derived> Derive(const SecretBytes& seed, crypto::Algorithm a);
 
-// DeriveP256Point is Derive for P-256 without what only a signer needs: the point alone, for
-// certificates by the hundred thousand. The scalar is wiped before it returns.
-// Errors: as Derive.
-Result<crypto::P256Point> DeriveP256Point(const SecretBytes& seed);
-
-// DeriveP256Points is DeriveP256Point for many seeds, which share what it costs to write points as
-// octets. Errors: as Derive; one seed at fault refuses all.
+// DeriveP256Points is Derive for P-256 without what only a signer needs: the points alone, for
+// certificates by the hundred thousand, sharing what it costs to write points as octets. The
+// scalars are wiped before it returns. Errors: as Derive; one seed at fault refuses all.
 Result<std::vector<crypto::P256Point>> DeriveP256Points(std::span<const SecretBytes> seeds);
 
 // IdOf is the profile's id of a public key. Errors: seed.algorithm.

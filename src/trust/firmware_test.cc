@@ -161,10 +161,6 @@ TEST(VariableStore, WhatIsInForceIsRead) {
   EXPECT_EQ(places, (Strings{"PK", "dbx", "db"}));
   EXPECT_EQ(Codes(store), Strings{"trust.esl-malformed"});
   EXPECT_EQ(Codes(ReadVariableStore(VariableImage({})).value()), Strings{"trust.setup-mode"});
-  Bytes flash(0x2000, 0xff);
-  PutAll(flash, image);
-  EXPECT_EQ(FindVariableStore(flash), 0x2000u);
-  EXPECT_FALSE(FindVariableStore(Bytes(0x4000)));
   Bytes bad = image;
   bad[48] = 74;
   EXPECT_EQ(CodeOf(ReadVariables(bad)), "trust.varstore-malformed");

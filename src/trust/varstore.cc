@@ -85,13 +85,6 @@ Result<StoreFrame> FrameOfVolume(ByteView image) {
 
 bool LooksLikeVariableStore(ByteView data) { return IsVolume(data); }
 
-std::optional<size_t> FindVariableStore(ByteView image) {
-  for (size_t at = 0; at < image.size(); at += 4096) {
-    if (IsVolume(image.subspan(at))) return at;
-  }
-  return std::nullopt;
-}
-
 Result<VariableStore> ReadVariables(ByteView image) {
   BM_TRY(StoreFrame frame, FrameOfVolume(image));
   VariableStore out;

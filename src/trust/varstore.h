@@ -28,9 +28,6 @@ struct VariableStore {
 
 // LooksLikeVariableStore is true for a firmware volume with EDK II's file system of variables.
 bool LooksLikeVariableStore(ByteView data);
-// FindVariableStore is the offset of the first one in a flash image, in steps of 4 KiB as flash is
-// erased; absent when there is none.
-std::optional<size_t> FindVariableStore(ByteView image);
 // ReadVariables lists the variables of the volume at the front; `image` must outlive them.
 // Errors: trust.varstore-malformed, trust.too-large. Findings: trust.varstore-malformed.
 Result<VariableStore> ReadVariables(ByteView image);

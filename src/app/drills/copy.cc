@@ -174,11 +174,6 @@ Result<std::map<Bytes, std::string>> DrillCopy::States() {
   return out;
 }
 
-Result<std::string> DrillCopy::SiteOf(const std::string& unit) {
-  BM_TRY(auto row, registry().Unit(unit));
-  return row ? row->site : "";
-}
-
 Status DrillCopy::Affect(const std::vector<ledger::IdentityRow>& rows, DrillReport& report) {
   if (rows.empty()) return {};
   auto [first, last] = std::ranges::minmax(rows, {}, &ledger::IdentityRow::issued_at);

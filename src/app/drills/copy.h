@@ -71,8 +71,6 @@ class DrillCopy {
   Result<std::vector<ledger::IdentityRow>> All(const ledger::IdentityFilter& filter);
   // Affect groups identities by product, site and date, and lists them.
   Status Affect(const std::vector<ledger::IdentityRow>& rows, DrillReport& report);
-  // SiteOf is where a unit was last seen; empty: nowhere yet.
-  Result<std::string> SiteOf(const std::string& unit);
 
  private:
   explicit DrillCopy(Time begin) : clock_(begin), began_(begin) {}
