@@ -238,7 +238,7 @@ TEST_F(Upkeep, AListSaysWhatTheLogSaysAndNumbersGrow) {
   EXPECT_EQ(CrlViews(*reader, clock.Now())->front().row.number, 2u);
   clock.Set(clock.Now() - std::chrono::hours(2));
   auto back = Build("identity-2.1");
-  EXPECT_EQ(back.error().code, "ledger.clock-back");
+  EXPECT_EQ(back.error().code, "crl.clock-back");
   auto none =
       BuildCrls({.workspace = ws, .as = "", .ca = "disclosure-1.1", .output = {}, .statics = {}},
                 bench.Keys(), clock);
