@@ -3,17 +3,22 @@
 
 namespace birthmark::server {
 
+void Connections::Enlist(const std::shared_ptr<Connection>& c, List& list) {
+  Unlist(*c);
+  c->place_ = list.insert(list.end(), c);
+  c->list_ = &list;
+}
+
 void Connections::Unlist(Connection& c) {
-  if (!c.waiting_) return;
-  waiting_.erase(c.place_);
-  c.waiting_ = false;
+  if (c.list_ == nullptr) return;
+  c.list_->erase(c.place_);
+  c.list_ = nullptr;
 }
 
 void Connections::Add(const std::shared_ptr<Connection>& c) {
   std::lock_guard lock(mutex_);
   ++count_;
-  c->place_ = waiting_.insert(waiting_.end(), c);
-  c->waiting_ = true;
+  Enlist(c, unserved_);
 }
 
 bool Connections::Busy(Connection& c) {
@@ -24,9 +29,7 @@ bool Connections::Busy(Connection& c) {
 
 void Connections::Waiting(const std::shared_ptr<Connection>& c) {
   std::lock_guard lock(mutex_);
-  Unlist(*c);
-  c->place_ = waiting_.insert(waiting_.end(), c);
-  c->waiting_ = true;
+  Enlist(c, served_);
 }
 
 void Connections::Remove(Connection& c) {
@@ -40,12 +43,15 @@ bool Connections::EvictOldest() {
   std::shared_ptr<Connection> oldest;
   {
     std::lock_guard lock(mutex_);
-    while (!waiting_.empty() && !oldest) {
-      oldest = waiting_.front().lock();
-      waiting_.pop_front();
+    while (!oldest && !(unserved_.empty() && served_.empty())) {
+      // Three quarters are for those that were served: a newcomer finds room beside them too.
+      List& list =
+          unserved_.size() * 3 >= served_.size() && !unserved_.empty() ? unserved_ : served_;
+      oldest = list.front().lock();
+      if (!oldest) list.pop_front();
     }
     if (!oldest) return false;
-    oldest->waiting_ = false;
+    Unlist(*oldest);
     oldest->evicted_ = true;
     ++evicted_;
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which connections are open, and which of them waits longest for its peer: that one goes when
-// there is no room for a new one, so that thousands of idle connections keep nobody out. Leaves out
-// sockets. Thread-safe.
+// Which connections are open, and which of them goes when there is no room for a new one: of those
+// that were never served, the one that waits longest for its peer, so that thousands of idle
+// connections keep nobody out and nobody who is served either. Where most were served, the one of
+// those that waits longest. Leaves out sockets. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -21,8 +22,9 @@ class Connection {
  private:
   friend class Connections;
   const std::function<void()> close_;
+  std::list<std::weak_ptr<Connection>>* list_ = nullptr;  // null: it does not wait
   std::list<std::weak_ptr<Connection>>::iterator place_;
-  bool waiting_ = false, evicted_ = false;
+  bool evicted_ = false;
 };
 
 class Connections {
@@ -31,10 +33,10 @@ class Connections {
   void Add(const std::shared_ptr<Connection>& c);
   // Busy takes it off the waiting list while its request is answered; false: it must end.
   bool Busy(Connection& c);
-  // Waiting puts it at the list's end, the place of those that were served last.
+  // Waiting puts it at the end of the list of those that were served.
   void Waiting(const std::shared_ptr<Connection>& c);
   void Remove(Connection& c);
-  // EvictOldest ends the one that waits longest; false when all are busy.
+  // EvictOldest ends the one whose turn it is; false when all are busy.
   bool EvictOldest();
   // EvictWaiting ends all that wait.
   void EvictWaiting();
@@ -46,12 +48,14 @@ class Connections {
   bool WaitForNone(std::chrono::milliseconds at_most);
 
  private:
+  using List = std::list<std::weak_ptr<Connection>>;
+  void Enlist(const std::shared_ptr<Connection>& c, List& list);
   void Unlist(Connection& c);
 
   mutable std::mutex mutex_;
   std::condition_variable none_;
-  std::list<std::weak_ptr<Connection>> waiting_;  // oldest first
-  size_t count_ = 0, evicted_ = 0;                // all that are open; of these, told to end
+  List unserved_, served_;          // that wait, oldest first
+  size_t count_ = 0, evicted_ = 0;  // all that are open; of these, told to end
 };
 
 }  // namespace birthmark::server

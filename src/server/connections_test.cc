@@ -31,6 +31,33 @@ TEST_F(ConnectionsTest, TheOneThatWaitsLongestGoesFirst) {
   EXPECT_FALSE(all_.Busy(*b)) << "it is to end";
 }
 
+TEST_F(ConnectionsTest, WhoWasServedStaysWhileStrangersComeAndGo) {
+  auto a = Make("a");
+  ASSERT_TRUE(all_.Busy(*a));
+  all_.Waiting(a);
+  std::vector<std::shared_ptr<Connection>> strangers;
+  for (int i = 0; i < 50; ++i) {
+    strangers.push_back(Make("stranger"));
+    if (i >= 10) EXPECT_TRUE(all_.EvictOldest());
+  }
+  EXPECT_EQ(closed_, std::vector<std::string>(40, "stranger"));
+  EXPECT_TRUE(all_.Busy(*a));
+}
+
+TEST_F(ConnectionsTest, WhoWasServedOnceDoesNotHoldHisPlaceForever) {
+  std::vector<std::shared_ptr<Connection>> served;
+  for (int i = 0; i < 12; ++i) {
+    served.push_back(Make("served"));
+    ASSERT_TRUE(all_.Busy(*served.back()));
+    all_.Waiting(served.back());
+  }
+  auto a = Make("newcomer");
+  EXPECT_TRUE(all_.EvictOldest());
+  EXPECT_EQ(closed_, std::vector<std::string>{"served"});
+  EXPECT_FALSE(all_.Busy(*served.front())) << "the one that waits longest";
+  EXPECT_TRUE(all_.Busy(*a));
+}
+
 TEST_F(ConnectionsTest, WhatIsBusyStays) {
   auto a = Make("a");
   ASSERT_TRUE(all_.Busy(*a));
