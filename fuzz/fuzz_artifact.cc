@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     FUZZ_CHECK(std::search(in.begin(), in.end(), again.begin(), again.end()) != in.end());
   }
   if (auto request = offline::ReadArtifactRequest(AsText(in))) {
-    const auto again = offline::ReadArtifactRequest(offline::WriteArtifactRequest(*request));
+    const auto again =
+        offline::ReadArtifactRequest(*offline::WriteArtifactRequest(*request, nullptr));
     FUZZ_CHECK(again && again->message == request->message);
   }
   return 0;

@@ -7,9 +7,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace birthmark;
   const std::string_view text = AsText({data, size});
-  for (const auto& line : scan::ReadKnownHosts(text)) FUZZ_CHECK(!line.blob.empty());
-  FUZZ_CHECK(scan::ReadAuthorizedKeys(text, false).size() <=
-             scan::ReadAuthorizedKeys(text, true).size());
+  for (const auto& line : scan::ReadKnownHosts(text).keys) FUZZ_CHECK(!line.blob.empty());
+  FUZZ_CHECK(scan::ReadAuthorizedKeys(text, false).keys.size() <=
+             scan::ReadAuthorizedKeys(text, true).keys.size());
   if (const auto spki = scan::ReadSignify(text)) FUZZ_CHECK(spki->size() == 44);
   (void)anchors::ReadAnchors(ToBytes(scan::BindRecords(text)));
   return 0;

@@ -51,7 +51,7 @@ static const char* kind_of(const bm_device* d, bm_partition_id id) {
   return d->hal.board->partition[bm_is_application(id) ? BM_APPLICATION : id].name;
 }
 
-static void product_of(bm_span product, bm_stage* stage) {
+void bm_product_of(bm_span product, bm_stage* stage) {
   bm_span model;
   bm_span hardware;
   uint64_t oem;
@@ -81,7 +81,7 @@ static bm_verdict inspect(const bm_device* d, bm_partition_id id, bm_span region
   stage->version = manifest->version;
   stage->factory_commands = manifest->factory_commands;
   stage->privileges = bm_privileges(manifest->privileges);
-  product_of(manifest->product, stage);
+  bm_product_of(manifest->product, stage);
   if (!bm_span_is(manifest->kind, kind_of(d, id))) return BM_REFUSED_IMAGE_KIND;
   if (manifest->size > container->rest.n) return BM_REFUSED_IMAGE_SIZE;
   stage->image_size = (uint32_t)(8 + container->envelope.n + manifest->size);

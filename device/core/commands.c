@@ -19,6 +19,7 @@ static bm_status hello(bm_device* d, bm_span args, bm_cbor_writer* out) {
   bm_cbor_entry_text(out, "board", d->hal.board->name);
   bm_cbor_entry_bytes(out, "uid", bm_span_of(d->hal.uid, d->hal.uid_size));
   bm_cbor_entry_text(out, "core", BM_CORE_VERSION);
+  bm_cbor_entry_text(out, "tls", BM_TLS_VERSION);
   bm_cbor_entry_uint(out, "protocol", BM_FRAME_VERSION);
   bm_cbor_entry_bytes(out, "boot_id", bm_span_of(d->boot_id, sizeof d->boot_id));
   bm_cbor_entry_uint(out, "uptime_ms", d->hal.millis(d->hal.ctx));
@@ -349,6 +350,14 @@ static const struct {
     {BM_CMD_VOUCHER, kFirmware, bm_cmd_voucher},
     {BM_CMD_OWNER, 0, bm_cmd_owner},
     {BM_CMD_OWNER_CACERTS, kFirmware, bm_cmd_owner_cacerts},
+    {BM_CMD_OWNER_RESET, kFirmware, bm_cmd_owner_reset},
+    {BM_CMD_TLS_OPEN, kFirmware, bm_cmd_tls_open},
+    {BM_CMD_TLS_PUMP, kFirmware, bm_cmd_tls_pump},
+    {BM_CMD_TLS_SEND, kFirmware, bm_cmd_tls_send},
+    {BM_CMD_TLS_RECEIVE, kFirmware, bm_cmd_tls_receive},
+    {BM_CMD_TLS_CLOSE, kFirmware, bm_cmd_tls_close},
+    {BM_CMD_DEBUG_CHALLENGE, kFirmware, bm_cmd_debug_challenge},
+    {BM_CMD_DEBUG_UNLOCK, kFirmware, bm_cmd_debug_unlock},
     {BM_CMD_IMAGE_OFFER, kFirmware, bm_cmd_image_offer},
     {BM_CMD_ANCHORS, 0, bm_cmd_anchors},
     {BM_CMD_BOOT_LOG, 0, bm_cmd_boot_log},

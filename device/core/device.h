@@ -9,8 +9,11 @@
 #include <mbedtls/version.h>
 
 #include "cbor.h"
+#include "est.h"
 #include "frame.h"
 #include "hal.h"
+#include "tls.h"
+#include "unlock.h"
 #include "verify.h"
 #include "voucher.h"
 
@@ -156,10 +159,14 @@ typedef struct bm_device {
     bool in_place;
     bm_partition_id target;
     uint32_t envelope_size;
-    uint32_t size;  // of the payload
+    uint32_t size;   // of the payload
+    unsigned needs;  // what the new application must be able to verify (bm_anchor_needs)
   } update;
 
   bm_pledge pledge;
+  bm_unlock unlock;
+  bm_tls tls;
+  bm_est est;
 
   bm_private_health private_health;
   uint32_t private_sequence;

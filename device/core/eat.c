@@ -82,10 +82,14 @@ static void put_decimal(uint64_t value, bm_cbor_writer* w) {
 }
 
 // debug_status is dbgstat (RFC 9711 section 4.2.9): with the bits in real fuses not even the maker
-// opens the port again; in memory behind software, the maker's software could.
-static unsigned debug_status(const bm_device* d, const bm_locks* locks) {
-  if (!locks->port && !locks->sealed) return 0;  // enabled
-  return d->hal.fuses_in_software ? 3 : 4;
+// opens the port again, unless an anchor of his can; in memory behind software, the maker's
+// software could.
+static unsigned debug_status(bm_device* d, const bm_locks* locks) {
+  bm_verify_result result;
+  if (d->unlock.open || (!locks->port && !locks->sealed)) return 0;  // enabled
+  bool opens = d->hal.port_unlock != NULL &&
+               bm_verify_under(d, "debug-unlock", bm_span_none(), &result) != BM_REFUSED_NO_ANCHOR;
+  return d->hal.fuses_in_software || opens ? 3 : 4;
 }
 
 static bool all_verified(const bm_device* d) {

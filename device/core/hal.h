@@ -72,6 +72,13 @@ typedef struct bm_hal {
   // device.
   const bm_element* element;
 
+  // A button, a jumper: whether somebody who has the device in hand holds it now. NULL: there is
+  // none.
+  bool (*presence)(void* ctx);
+
+  // Opens the closed programmer's port until the next reset; NULL: what is closed stays closed.
+  void (*port_unlock)(void* ctx);
+
   // Asks for a reset; the port calls bm_device_start again.
   void (*reset)(void* ctx);
   uint32_t (*millis)(void* ctx);

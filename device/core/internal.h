@@ -94,8 +94,16 @@ bool bm_booted_payload(bm_device* d, const bm_stage* stage, bm_span* payload);
 
 // bm_anchor_of_kind is the first anchor in force of that kind of the draft's section 3.
 bool bm_anchor_of_kind(bm_device* d, const char* kind, bm_anchor* out);
+// bm_verify_under tries the anchors in force that verify such objects; the first that accepts
+// decides.
+bm_verdict bm_verify_under(bm_device* d, const char* verifies, bm_span object,
+                           bm_verify_result* result);
+// bm_tls_host reads a command's "host".
+bool bm_tls_host(bm_span args, bm_span* host);
 // bm_verify_application asks the stage that starts the application about an envelope.
 bm_verdict bm_verify_application(bm_device* d, bm_span envelope, bm_stage* stage);
+// bm_product_of reads the map of a manifest's product; a malformed one names none.
+void bm_product_of(bm_span product, bm_stage* stage);
 
 // ---- measure.c: the measured boot.
 void bm_measure_start(bm_device* d, const uint8_t fuses[BM_FUSE_BYTES]);
@@ -105,6 +113,13 @@ bool bm_measure_room(const bm_device* d);
 void bm_measure_event(bm_device* d, const char* event, const uint8_t digest[BM_DIGEST]);
 void bm_write_boot_log(const bm_device* d, bm_cbor_writer* w);
 bm_status bm_cmd_boot_log(bm_device* d, bm_span args, bm_cbor_writer* out);
+
+// ---- offer.c: what one image may take the place of.
+// bm_anchor_needs is a set of what the image of a payload can verify: what takes its place must
+// too.
+unsigned bm_anchor_needs(bm_span payload);
+// bm_other_product tells whether an image names another product than the device's own images do.
+bool bm_other_product(const bm_device* d, const bm_stage* image);
 
 // ---- tam.c: the Trusted Application Manager and what its messages may do.
 uint64_t bm_get_u64(const uint8_t* p);  // little-endian, as private memory keeps numbers
@@ -118,6 +133,14 @@ bm_status bm_cmd_tam_message(bm_device* d, bm_span args, bm_cbor_writer* out);
 // bm_update_slot tells which buffer to start; a trial is marked as begun before it is.
 bm_partition_id bm_update_slot(bm_device* d);
 uint64_t bm_update_floor(const bm_device* d);
+// bm_update_ready tells whether an update of the application can begin now.
+bm_status bm_update_ready(bm_device* d);
+// bm_update_target is the buffer that an update goes into, bm_update_confirmed the one that counts.
+bm_partition_id bm_update_target(const bm_device* d, bool in_place);
+bm_partition_id bm_update_confirmed(const bm_device* d);
+// bm_update_placed has the next boot start the other buffer on trial.
+bool bm_update_placed(bm_device* d);
+bool bm_update_policy(bm_span args, bool* in_place);
 void bm_update_fell_back(bm_device* d);
 static inline bool bm_is_application(bm_partition_id id) {
   return id == BM_APPLICATION || id == BM_APPLICATION_B;
@@ -183,6 +206,14 @@ bm_status bm_cmd_voucher_request(bm_device* d, bm_span args, bm_cbor_writer* out
 bm_status bm_cmd_voucher(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_owner(bm_device* d, bm_span args, bm_cbor_writer* out);
 bm_status bm_cmd_owner_cacerts(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_owner_reset(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_tls_open(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_tls_pump(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_tls_send(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_tls_receive(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_tls_close(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_debug_challenge(bm_device* d, bm_span args, bm_cbor_writer* out);
+bm_status bm_cmd_debug_unlock(bm_device* d, bm_span args, bm_cbor_writer* out);
 bool bm_flash_put(bm_device* d, uint32_t offset, const uint8_t* data, size_t size);
 bool bm_flash_clear(bm_device* d, uint32_t offset, uint32_t size);
 

@@ -121,6 +121,7 @@ void bm_device_start(bm_device* device, const bm_hal* hal) {
 }
 
 void bm_device_stop(bm_device* device) {
+  bm_tls_free(device);
   mbedtls_ctr_drbg_free(&device->drbg);
   bm_wipe(device, sizeof *device);
 }

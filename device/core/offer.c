@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Updates in place of a device that has left its factory: a whole image is offered, judged as the
-// boot would judge it, and written over the one that is there. And the anchors that are in force.
-// Leaves out images that do not fit one message, and a second bank to fall back to.
+// Updates of a device that has left its factory: a whole image is offered, judged as the boot would
+// judge it, and written over the one that is there; the application's goes into the buffer that is
+// not in use (slots.c). And the anchors that are in force. Leaves out images that do not fit one
+// message.
 #include "internal.h"
 
 static const bm_partition_id kUpdatable[] = {BM_FIRST_STAGE, BM_SECOND_STAGE, BM_TAM,
@@ -22,19 +23,39 @@ static unsigned count_anchors(bm_span payload, const char* verifies) {
   return n;
 }
 
-// replaces tells whether an accepted image may take the place of the one that is there: it is not
-// older, and what the old one could verify somebody can still verify.
-static bm_verdict replaces(bm_device* d, bm_partition_id id, uint64_t version, bm_span payload) {
+unsigned bm_anchor_needs(bm_span payload) {
+  unsigned out = 0;
+  for (size_t i = 0; i < sizeof kNeeded / sizeof kNeeded[0]; i++) {
+    if (count_anchors(payload, kNeeded[i]) > 0) out |= 1u << i;
+  }
+  return out;
+}
+
+bool bm_other_product(const bm_device* d, const bm_stage* image) {
+  for (unsigned i = 0; i < d->stages; i++) {
+    const bm_stage* s = &d->stage[i];
+    // The first image is nearest to the hardware; one that names no product says nothing.
+    if (!s->usable || s->oem == 0) continue;
+    return image->oem != 0 && (s->oem != image->oem ||
+                               !bm_span_equal(bm_span_of(s->model, s->model_size),
+                                              bm_span_of(image->model, image->model_size)) ||
+                               !bm_span_equal(bm_span_of(s->hardware, s->hardware_size),
+                                              bm_span_of(image->hardware, image->hardware_size)));
+  }
+  return false;
+}
+
+// replaces tells whether an accepted image may take the place of the one that is in use: it is for
+// this product, not older, and what the old one could verify somebody can still verify.
+static bm_verdict replaces(bm_device* d, bm_partition_id id, const bm_stage* image,
+                           bm_span payload) {
   bm_stage old;
   bm_span before;
+  if (bm_other_product(d, image)) return BM_REFUSED_PRODUCT;
   if (!bm_boot_read(d, id, bm_region(d, id), &old, &before)) return BM_ACCEPTED;
-  if (version < old.version) return BM_REFUSED_OLDER;
-  for (size_t i = 0; i < sizeof kNeeded / sizeof kNeeded[0]; i++) {
-    if (count_anchors(before, kNeeded[i]) > 0 && count_anchors(payload, kNeeded[i]) == 0) {
-      return BM_REFUSED_NONE_LEFT;
-    }
-  }
-  return BM_ACCEPTED;
+  if (image->version < old.version) return BM_REFUSED_OLDER;
+  return (bm_anchor_needs(before) & ~bm_anchor_needs(payload)) != 0 ? BM_REFUSED_NONE_LEFT
+                                                                    : BM_ACCEPTED;
 }
 
 // install writes the head last: a power cut leaves no image, never half of one.
@@ -68,7 +89,18 @@ bm_status bm_cmd_image_offer(bm_device* d, bm_span args, bm_cbor_writer* out) {
     updatable = updatable || id == kUpdatable[i];
   }
   if (!updatable) return bm_fail(d, BM_E_NOT_FOUND, "no partition of that name takes updates");
-  if (image.n > d->hal.board->partition[id].size) {
+  bm_partition_id target = id;
+  bool in_place = true;
+  if (id == BM_APPLICATION) {
+    if (!bm_update_policy(args, &in_place)) {
+      return bm_fail(d, BM_E_BAD_REQUEST, "\"policy\" is double-buffer or in-place");
+    }
+    bm_status ready = bm_update_ready(d);
+    if (ready != BM_OK) return ready;
+    id = bm_update_confirmed(d);
+    target = bm_update_target(d, in_place);
+  }
+  if (image.n > d->hal.board->partition[target].size) {
     return bm_fail(d, BM_E_TOO_LARGE, "the image does not fit its partition");
   }
   bm_stage stage;
@@ -76,16 +108,20 @@ bm_status bm_cmd_image_offer(bm_device* d, bm_span args, bm_cbor_writer* out) {
   bm_verdict verdict = bm_boot_judge(d, id, image, &stage, &payload);
   // What follows the image would be written unsigned beside it.
   if (verdict == BM_ACCEPTED && stage.image_size != image.n) verdict = BM_REFUSED_IMAGE_SIZE;
-  if (verdict == BM_ACCEPTED) verdict = replaces(d, id, stage.version, payload);
+  if (verdict == BM_ACCEPTED) verdict = replaces(d, id, &stage, payload);
   if (verdict == BM_ACCEPTED) {
-    bm_status status = install(d, id, image);
+    bm_status status = install(d, target, image);
     if (status != BM_OK) return status;
+    if (!in_place && !bm_update_placed(d)) {
+      return bm_fail(d, BM_E_HARDWARE, "private memory refused the write");
+    }
   }
   bm_cbor_entry_bool(out, "accepted", verdict == BM_ACCEPTED);
   bm_cbor_entry_uint(out, "verdict", verdict);
   bm_cbor_entry_text(out, "text", bm_verdict_text(verdict));
   bm_cbor_entry_uint(out, "level", stage.level);
   bm_cbor_entry_string(out, "anchor", bm_span_of(stage.anchor, stage.anchor_size));
+  bm_cbor_entry_text(out, "into", d->hal.board->partition[target].name);
   return BM_OK;
 }
 

@@ -31,21 +31,27 @@ void bm_wipe(void* p, size_t n) { mbedtls_platform_zeroize(p, n); }
 
 static uint32_t bank_at(unsigned bank) { return kBankAt + bank * kBankSize; }
 
+// The state has grown only at its end: a bank that an older core wrote holds the first part of it,
+// and what came later begins as zeros, which every such member takes for "never used".
+static const size_t kStateSizes[] = {
+    sizeof(bm_private_state), offsetof(bm_private_state, update),  // before updates and the TAM
+    offsetof(bm_private_state, symmetric),  // before secrets that are no key pair
+};
+
 // seal turns the state into a bank's bytes, or back when `open`.
-static bool seal(bm_device* d, uint8_t bank[kBankUsed], bool open) {
+static bool seal(bm_device* d, uint8_t bank[kBankUsed], size_t size, bool open) {
   uint8_t key[kKeySize];
   d->hal.private_read(d->hal.ctx, kKeyAt + kKeyMark, key, sizeof key);
   mbedtls_gcm_context gcm;
   mbedtls_gcm_init(&gcm);
   bool good = mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, 256) == 0;
   if (good && open) {
-    good = mbedtls_gcm_auth_decrypt(&gcm, sizeof d->state, bank + kNonceAt, kNonceSize, bank, 8,
-                                    bank + kTagAt, kTagSize, bank + kStateAt,
-                                    (uint8_t*)&d->state) == 0;
+    good = mbedtls_gcm_auth_decrypt(&gcm, size, bank + kNonceAt, kNonceSize, bank, 8, bank + kTagAt,
+                                    kTagSize, bank + kStateAt, (uint8_t*)&d->state) == 0;
   } else if (good) {
-    good = mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, sizeof d->state, bank + kNonceAt,
-                                     kNonceSize, bank, 8, (const uint8_t*)&d->state,
-                                     bank + kStateAt, kTagSize, bank + kTagAt) == 0;
+    good = mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, size, bank + kNonceAt, kNonceSize,
+                                     bank, 8, (const uint8_t*)&d->state, bank + kStateAt, kTagSize,
+                                     bank + kTagAt) == 0;
   }
   mbedtls_gcm_free(&gcm);
   bm_wipe(key, sizeof key);
@@ -63,8 +69,13 @@ static bool open_bank(bm_device* d, unsigned bank, uint32_t* sequence) {
   uint8_t bytes[kBankUsed];
   d->hal.private_read(d->hal.ctx, bank_at(bank), bytes, sizeof bytes);
   *sequence = bm_get_u32(bytes + 4);
-  bool good = memcmp(bytes, kBankMagic, sizeof kBankMagic) == 0 && seal(d, bytes, true) &&
-              d->state.format == 1;
+  bm_wipe(&d->state, sizeof d->state);
+  if (memcmp(bytes, kBankMagic, sizeof kBankMagic) != 0) return false;
+  bool good = false;
+  for (size_t i = 0; i < sizeof kStateSizes / sizeof kStateSizes[0] && !good; i++) {
+    bm_wipe(&d->state, sizeof d->state);
+    good = seal(d, bytes, kStateSizes[i], true) && d->state.format == 1;
+  }
   if (!good) bm_wipe(&d->state, sizeof d->state);
   return good;
 }
@@ -96,7 +107,10 @@ static bool write_bank(bm_device* d) {
   memcpy(bytes, kBankMagic, sizeof kBankMagic);
   bm_put_u32(bytes + 4, d->private_sequence + 1);
   // A random nonce: after a torn write the same sequence number seals another state.
-  if (bm_rng_fill(d, bytes + kNonceAt, kNonceSize) != 0 || !seal(d, bytes, false)) return false;
+  if (bm_rng_fill(d, bytes + kNonceAt, kNonceSize) != 0 ||
+      !seal(d, bytes, sizeof d->state, false)) {
+    return false;
+  }
   if (!d->hal.private_write(d->hal.ctx, bank_at(bank), bytes, sizeof bytes)) return false;
   d->hal.private_read(d->hal.ctx, bank_at(bank), back, sizeof back);
   if (memcmp(bytes, back, sizeof bytes) != 0) return false;

@@ -51,6 +51,14 @@ typedef enum {
   BM_CMD_VOUCHER = 71,
   BM_CMD_OWNER = 72,
   BM_CMD_OWNER_CACERTS = 73,
+  BM_CMD_OWNER_RESET = 74,
+  BM_CMD_TLS_OPEN = 80,
+  BM_CMD_TLS_PUMP = 81,
+  BM_CMD_TLS_SEND = 82,
+  BM_CMD_TLS_RECEIVE = 83,
+  BM_CMD_TLS_CLOSE = 84,
+  BM_CMD_DEBUG_CHALLENGE = 85,
+  BM_CMD_DEBUG_UNLOCK = 86,
   BM_CMD_BAD_FRAME = 126,  // device to station: something unreadable arrived, resend
   BM_CMD_CONTINUE = 127,   // station to device: the next part of a long answer
 } bm_command;

@@ -88,6 +88,7 @@ static void write_body(bm_device* d, bm_span nonce, bm_cbor_writer* w) {
   bm_cbor_entry_bytes(w, "uid", bm_span_of(d->hal.uid, d->hal.uid_size));
   bm_cbor_entry_text(w, "board", d->hal.board->name);
   bm_cbor_entry_text(w, "core", BM_CORE_VERSION);
+  bm_cbor_entry_text(w, "tls", BM_TLS_VERSION);
   bm_cbor_entry_string(w, "serial", bm_serial(d));
   bm_cbor_entry_bytes(w, "nonce", nonce);
   bm_cbor_entry_bytes(w, "boot_id", bm_span_of(d->boot_id, sizeof d->boot_id));
@@ -95,6 +96,7 @@ static void write_body(bm_device* d, bm_span nonce, bm_cbor_writer* w) {
   bm_cbor_entry_text(w, "fuse_form", d->hal.fuses_in_software ? "software" : "hardware");
   bm_cbor_put_text(w, "locks");
   write_locks(&locks, w);
+  bm_cbor_entry_bool(w, "port_unlocked", d->unlock.open);
   bm_cbor_entry_uint(w, "unconfigure_count", bm_get_u32(d->state.unconfigure_count));
   bm_cbor_put_text(w, "boot");
   bm_write_boot(d, w);

@@ -9,12 +9,43 @@ enum { kMagic = 4, kHead = 8 };
 
 uint64_t bm_update_floor(const bm_device* d) { return bm_get_u64(d->state.update.floor); }
 
-static bm_partition_id confirmed_slot(const bm_device* d) {
+bm_partition_id bm_update_confirmed(const bm_device* d) {
   return d->state.update.slot_b ? BM_APPLICATION_B : BM_APPLICATION;
 }
 
 static bm_partition_id other_slot(const bm_device* d) {
   return d->state.update.slot_b ? BM_APPLICATION : BM_APPLICATION_B;
+}
+
+bm_partition_id bm_update_target(const bm_device* d, bool in_place) {
+  return in_place ? bm_update_confirmed(d) : other_slot(d);
+}
+
+bool bm_update_placed(bm_device* d) {
+  d->state.update.trial = BM_TRIAL_WANTED;
+  d->state.update.fell_back = 0;
+  return bm_private_save(d);
+}
+
+bool bm_update_policy(bm_span args, bool* in_place) {
+  bm_span policy = bm_text("double-buffer");
+  bm_cbor_find_string(args, "policy", &policy);
+  *in_place = bm_span_is(policy, "in-place");
+  return *in_place || bm_span_is(policy, "double-buffer");
+}
+
+bm_status bm_update_ready(bm_device* d) {
+  if (d->verifies_application == BM_NO_STAGE) {
+    return bm_fail(d, BM_E_NOT_READY, "no stage that verifies an application runs");
+  }
+  if (d->state.update.trial != BM_NO_TRIAL) {
+    return bm_fail(d, BM_E_NOT_READY, "the last update is on trial: confirm it, or reset");
+  }
+  // Where a board made no use of private memory before, the state of its updates is the first.
+  if (d->private_health == BM_PRIVATE_EMPTY) bm_private_initialise(d);
+  return d->private_health == BM_PRIVATE_READY
+             ? BM_OK
+             : bm_fail(d, BM_E_HARDWARE, "private memory cannot keep the state of an update");
 }
 
 void bm_update_fell_back(bm_device* d) {
@@ -26,9 +57,9 @@ void bm_update_fell_back(bm_device* d) {
 bm_partition_id bm_update_slot(bm_device* d) {
   if (d->private_health != BM_PRIVATE_READY) return BM_APPLICATION;
   if (d->state.update.trial == BM_TRIAL_BEGUN) bm_update_fell_back(d);
-  if (d->state.update.trial != BM_TRIAL_WANTED) return confirmed_slot(d);
+  if (d->state.update.trial != BM_TRIAL_WANTED) return bm_update_confirmed(d);
   d->state.update.trial = BM_TRIAL_BEGUN;
-  return bm_private_save(d) ? other_slot(d) : confirmed_slot(d);
+  return bm_private_save(d) ? other_slot(d) : bm_update_confirmed(d);
 }
 
 // lowest is the version below which an update is refused: what was confirmed, and what runs.
@@ -60,6 +91,8 @@ static bm_verdict judge(bm_device* d, bm_span envelope, bm_manifest* manifest) {
   if (!bm_span_is(manifest->kind, "application")) return BM_REFUSED_IMAGE_KIND;
   bm_verdict verdict = bm_verify_application(d, envelope, &stage);
   if (verdict != BM_ACCEPTED) return verdict;
+  bm_product_of(manifest->product, &stage);
+  if (bm_other_product(d, &stage)) return BM_REFUSED_PRODUCT;
   return manifest->version < lowest(d) ? BM_REFUSED_ROLLBACK : BM_ACCEPTED;
 }
 
@@ -75,36 +108,29 @@ static bool open_target(bm_device* d, bm_span envelope) {
 
 bm_status bm_cmd_update_begin(bm_device* d, bm_span args, bm_cbor_writer* out) {
   bm_span envelope;
-  bm_span policy = bm_text("double-buffer");
   bm_manifest manifest;
-  bm_cbor_find_string(args, "policy", &policy);
-  bool in_place = bm_span_is(policy, "in-place");
-  if (!bm_cbor_find_bytes(args, "envelope", &envelope) ||
-      !(in_place || bm_span_is(policy, "double-buffer"))) {
+  bool in_place;
+  if (!bm_cbor_find_bytes(args, "envelope", &envelope) || !bm_update_policy(args, &in_place)) {
     return bm_fail(d, BM_E_BAD_REQUEST,
                    "update-begin needs \"envelope\" and policy: double-buffer|in-place");
   }
-  if (d->verifies_application == BM_NO_STAGE) {
-    return bm_fail(d, BM_E_NOT_READY, "no stage that verifies an application runs");
-  }
-  if (d->state.update.trial != BM_NO_TRIAL) {
-    return bm_fail(d, BM_E_NOT_READY, "the last update is on trial: confirm it, or reset");
-  }
-  // Where a board made no use of private memory before, the state of its updates is the first.
-  if (d->private_health == BM_PRIVATE_EMPTY) bm_private_initialise(d);
-  if (d->private_health != BM_PRIVATE_READY) {
-    return bm_fail(d, BM_E_HARDWARE, "private memory cannot keep the state of an update");
-  }
+  bm_status ready = bm_update_ready(d);
+  if (ready != BM_OK) return ready;
   bm_verdict verdict = judge(d, envelope, &manifest);
   if (verdict != BM_ACCEPTED) return answer(verdict, out);
   d->update.open = false;
   d->update.in_place = in_place;
-  d->update.target = in_place ? confirmed_slot(d) : other_slot(d);
+  d->update.target = bm_update_target(d, in_place);
   if (manifest.size > target_region(d).n - kHead - envelope.n) {
     return bm_fail(d, BM_E_TOO_LARGE,
                    in_place ? "the image does not fit its partition"
                             : "the image does not fit the other buffer");
   }
+  bm_stage old;
+  bm_span before;
+  bm_partition_id used = bm_update_confirmed(d);
+  bool readable = bm_boot_read(d, used, bm_region(d, used), &old, &before);
+  d->update.needs = readable ? bm_anchor_needs(before) : 0;
   d->update.envelope_size = (uint32_t)envelope.n;
   d->update.size = (uint32_t)manifest.size;
   if (!open_target(d, envelope)) return bm_fail(d, BM_E_HARDWARE, "the flash reads back wrong");
@@ -142,9 +168,13 @@ bm_status bm_cmd_update_finish(bm_device* d, bm_span args, bm_cbor_writer* out) 
   uint8_t digest[BM_DIGEST];
   // What is judged is what lies in flash now.
   bm_verdict verdict = judge(d, envelope, &manifest);
-  bm_sha256(bm_span_of(envelope.p + envelope.n, d->update.size), digest);
+  bm_span payload = bm_span_of(envelope.p + envelope.n, d->update.size);
+  bm_sha256(payload, digest);
   if (verdict == BM_ACCEPTED && memcmp(digest, manifest.sha256.p, BM_DIGEST) != 0) {
     verdict = BM_REFUSED_IMAGE_DIGEST;
+  }
+  if (verdict == BM_ACCEPTED && (d->update.needs & ~bm_anchor_needs(payload)) != 0) {
+    verdict = BM_REFUSED_NONE_LEFT;
   }
   const bm_partition* p = &d->hal.board->partition[d->update.target];
   if (verdict != BM_ACCEPTED) {
@@ -154,10 +184,8 @@ bm_status bm_cmd_update_finish(bm_device* d, bm_span args, bm_cbor_writer* out) 
   if (!bm_flash_put(d, p->offset, (const uint8_t*)"BMI1", kMagic)) {
     return bm_fail(d, BM_E_HARDWARE, "the flash reads back wrong: begin the update again");
   }
-  if (!d->update.in_place) {
-    d->state.update.trial = BM_TRIAL_WANTED;
-    d->state.update.fell_back = 0;
-    if (!bm_private_save(d)) return bm_fail(d, BM_E_HARDWARE, "private memory refused the write");
+  if (!d->update.in_place && !bm_update_placed(d)) {
+    return bm_fail(d, BM_E_HARDWARE, "private memory refused the write");
   }
   return answer(BM_ACCEPTED, out);
 }
@@ -186,7 +214,7 @@ bm_status bm_cmd_update_confirm(bm_device* d, bm_span args, bm_cbor_writer* out)
 bm_status bm_cmd_update_state(bm_device* d, bm_span args, bm_cbor_writer* out) {
   (void)args;
   static const char* const kTrials[] = {"none", "wanted", "begun"};
-  bm_cbor_entry_text(out, "confirmed", d->hal.board->partition[confirmed_slot(d)].name);
+  bm_cbor_entry_text(out, "confirmed", d->hal.board->partition[bm_update_confirmed(d)].name);
   bm_cbor_entry_text(out, "trial", kTrials[d->state.update.trial % 3]);
   bm_cbor_entry_bool(out, "fell_back", d->state.update.fell_back != 0);
   bm_cbor_entry_uint(out, "floor", bm_update_floor(d));

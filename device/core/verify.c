@@ -3,10 +3,11 @@
 
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/md.h>
-#include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/x509_crt.h>
+
+#include "policy.h"
 
 typedef struct {
   int64_t id;
@@ -60,6 +61,10 @@ const char* bm_verdict_text(bm_verdict verdict) {
       [BM_REFUSED_UNKNOWN_ANCHOR] = "there is no anchor of that id to change",
       [BM_REFUSED_KNOWN_ANCHOR] = "an anchor of that id is there already",
       [BM_REFUSED_OTHER_DEVICE] = "it is for another device",
+      [BM_REFUSED_PRODUCT] = "it is for another product",
+      [BM_REFUSED_HOST] = "the certificate is not for this host name",
+      [BM_REFUSED_DATE] = "a certificate of the chain is not valid now",
+      [BM_REFUSED_HANDSHAKE] = "no TLS session: key or signature not accepted, or none in common",
   };
   return verdict < BM_VERDICTS ? kTexts[verdict] : "unknown verdict";
 }
@@ -90,7 +95,8 @@ typedef struct {
   bm_span anchor_spki;
   bm_span anchor_name;  // encoded subject, empty for a bare key
   mbedtls_x509_crt chain;
-  const mbedtls_x509_crt* signer;  // end entity's certificate, NULL when a bare key signs
+  const mbedtls_x509_crt* path[BM_MAX_CHAIN];  // the signer's first; empty when a bare key signs
+  size_t path_size;
   const mbedtls_pk_context* signer_pk;
 } work;
 
@@ -171,18 +177,17 @@ static bm_verdict check_signed(const mbedtls_x509_crt* c, mbedtls_pk_context* is
 
 // walk_chain checks the chain from the end entity up to the anchor and counts the level.
 static bm_verdict walk_chain(work* w, size_t given, unsigned* level) {
-  w->signer = NULL;
   w->signer_pk = &w->anchor_pk;
   *level = 1;
   if (given == 0) {
-    if (w->anchor_certificate.raw.len > 0) w->signer = &w->anchor_certificate;
+    if (w->anchor_certificate.raw.len > 0) w->path[w->path_size++] = &w->anchor_certificate;
     return BM_ACCEPTED;
   }
   mbedtls_x509_crt* certificate[BM_MAX_CHAIN];
   size_t n = 0;
   for (mbedtls_x509_crt* c = &w->chain; c != NULL && n < given; c = c->next) certificate[n++] = c;
   bm_span top_name = w->anchor_name;
-  w->signer = certificate[0];
+  w->path[w->path_size++] = certificate[0];
   // The anchor itself may travel as the last certificate; it is not a level of its own.
   if (bm_span_equal(spki_of(certificate[n - 1]), w->anchor_spki)) {
     n--;
@@ -204,6 +209,7 @@ static bm_verdict walk_chain(work* w, size_t given, unsigned* level) {
     }
     bm_verdict verdict = check_signed(c, top ? &w->anchor_pk : &certificate[i + 1]->pk);
     if (verdict != BM_ACCEPTED) return verdict;
+    if (i > 0) w->path[w->path_size++] = c;
     if (i == 0) {
       if (c->ca_istrue || mbedtls_x509_crt_check_key_usage(c, MBEDTLS_X509_KU_DIGITAL_SIGNATURE)) {
         return BM_REFUSED_CHAIN_RULES;
@@ -218,109 +224,6 @@ static bm_verdict walk_chain(work* w, size_t given, unsigned* level) {
   }
   if (n > 0) w->signer_pk = &certificate[0]->pk;
   *level = (unsigned)n + 1;
-  return BM_ACCEPTED;
-}
-
-static bool sequence_has(const mbedtls_x509_sequence* list, bm_span oid_text) {
-  for (; list != NULL && list->buf.p != NULL; list = list->next) {
-    char text[128];
-    int n = mbedtls_oid_get_numeric_string(text, sizeof text, &list->buf);
-    if (n > 0 && bm_span_equal(bm_span_of(text, (size_t)n), oid_text)) return true;
-  }
-  return false;
-}
-
-static bool subject_is(const mbedtls_x509_crt* c, bm_span text) {
-  for (const mbedtls_x509_name* name = &c->subject; name != NULL; name = name->next) {
-    if ((MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) == 0 ||
-         MBEDTLS_OID_CMP(MBEDTLS_OID_AT_SERIAL_NUMBER, &name->oid) == 0) &&
-        bm_span_equal(bm_span_of(name->val.p, name->val.len), text)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool has_attribute(const mbedtls_x509_crt* c, const char* oid, size_t oid_size,
-                          bm_span text) {
-  for (const mbedtls_x509_name* name = &c->subject; name != NULL; name = name->next) {
-    if (bm_span_equal(bm_span_of(name->oid.p, name->oid.len), bm_span_of(oid, oid_size)) &&
-        bm_span_equal(bm_span_of(name->val.p, name->val.len), text)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// passes_through finds an authority of this common name between the anchor and the signer. The
-// whole chain has been checked by then.
-static bool passes_through(const work* w, bm_span text) {
-  if (w->signer == NULL || w->signer != &w->chain) return false;
-  for (const mbedtls_x509_crt* c = w->chain.next; c != NULL; c = c->next) {
-    if (!bm_span_equal(spki_of(c), w->anchor_spki) &&
-        has_attribute(c, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN), text)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool list_has_level(bm_cbor_walk walk, unsigned level) {
-  bm_span item;
-  uint64_t value;
-  while (bm_cbor_next(&walk, &item)) {
-    if (bm_cbor_uint(item, &value) && value == level) return true;
-  }
-  return false;
-}
-
-static bool list_has_text(bm_cbor_walk walk, const char* text) {
-  bm_span item;
-  bm_span value;
-  while (bm_cbor_next(&walk, &item)) {
-    if (bm_cbor_string(item, &value) && bm_span_is(value, text)) return true;
-  }
-  return false;
-}
-
-// apply_policy applies the anchor's rules. A rule of the wrong type refuses: a rule that cannot be
-// read must not be a rule that is not there.
-static bm_verdict apply_policy(const work* w, bm_span policy, unsigned level, const char* name) {
-  if (policy.n == 0) return BM_ACCEPTED;
-  bm_span value;
-  bm_span text;
-  bm_cbor_walk walk;
-  if (bm_cbor_find(policy, "algorithms", &value) &&
-      (!bm_cbor_array(value, &walk) || !list_has_text(walk, name))) {
-    return BM_REFUSED_ALGORITHM;
-  }
-  if (bm_cbor_find(policy, "levels", &value) &&
-      (!bm_cbor_array(value, &walk) || !list_has_level(walk, level))) {
-    return BM_REFUSED_LEVEL;
-  }
-  if (bm_cbor_find(policy, "eku", &value) && (!bm_cbor_string(value, &text) || w->signer == NULL ||
-                                              !sequence_has(&w->signer->ext_key_usage, text))) {
-    return BM_REFUSED_EKU;
-  }
-  if (bm_cbor_find(policy, "policy_oid", &value) &&
-      (!bm_cbor_string(value, &text) || w->signer == NULL ||
-       !sequence_has(&w->signer->certificate_policies, text))) {
-    return BM_REFUSED_POLICY;
-  }
-  if (bm_cbor_find(policy, "subject", &value) &&
-      (!bm_cbor_string(value, &text) || w->signer == NULL || !subject_is(w->signer, text))) {
-    return BM_REFUSED_SUBJECT;
-  }
-  if (bm_cbor_find(policy, "organization", &value) &&
-      (!bm_cbor_string(value, &text) || w->signer == NULL ||
-       !has_attribute(w->signer, MBEDTLS_OID_AT_ORGANIZATION,
-                      MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION), text))) {
-    return BM_REFUSED_NAMES;
-  }
-  if (bm_cbor_find(policy, "subordinate", &value) &&
-      (!bm_cbor_string(value, &text) || !passes_through(w, text))) {
-    return BM_REFUSED_SUBORDINATE;
-  }
   return BM_ACCEPTED;
 }
 
@@ -405,7 +308,9 @@ static bm_verdict verify(work* w, const bm_anchor* anchor, const bm_cose* cose,
   bm_verdict verdict = load_chain(w, cose);
   if (verdict == BM_ACCEPTED) verdict = load_anchor(w, anchor, cose);
   if (verdict == BM_ACCEPTED) verdict = walk_chain(w, cose->chain_size, &result->level);
-  if (verdict == BM_ACCEPTED) verdict = apply_policy(w, anchor->policy, result->level, a->name);
+  if (verdict == BM_ACCEPTED) {
+    verdict = bm_policy_apply(anchor->policy, result->level, a->name, w->path, w->path_size);
+  }
   if (verdict == BM_ACCEPTED) verdict = check_signature(w, cose, a);
   return verdict;
 }

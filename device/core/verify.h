@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device's one verifier: every stage of the boot chain, every trial and every bundle goes
-// through bm_verify_object, so what a trial shows is what a boot does.
+// The device's one verifier of objects: every stage of the boot chain, every trial and every bundle
+// goes through bm_verify_object, so what a trial shows is what a boot does. Servers are judged by
+// another verifier, that of TLS (tls.h).
 // Leaves out validity dates (a device in a factory has no clock; the report says so), revocation
 // and name constraints beyond the signer's organization. Thread rule: no shared state.
 #pragma once
@@ -36,6 +37,10 @@ typedef enum {
   BM_REFUSED_OTHER_DEVICE = 25,
   BM_REFUSED_SUBORDINATE = 26,
   BM_REFUSED_NAMES = 27,
+  BM_REFUSED_PRODUCT = 28,
+  BM_REFUSED_HOST = 29,
+  BM_REFUSED_DATE = 30,
+  BM_REFUSED_HANDSHAKE = 31,
   BM_VERDICTS,
 } bm_verdict;
 
@@ -50,7 +55,7 @@ typedef struct {
 } bm_verify_result;
 
 // bm_verify_object checks the COSE_Sign1 `object` under `anchor`, applying the anchor's policy:
-// levels, eku, policy_oid, subject, organization, subordinate, algorithms.
+// levels, eku, policy_oid, subject, organization, dns, subordinate, algorithms (policy.h).
 bm_verdict bm_verify_object(const bm_anchor* anchor, bm_span object, bm_verify_result* result);
 
 // bm_cose_digest is the SHA-256 of what a COSE_Sign1 signs (RFC 9052 section 4.4).

@@ -47,6 +47,15 @@ static bool two_digits(bm_span s, size_t at, int64_t* out) {
   return true;
 }
 
+int64_t bm_seconds(int64_t year, int64_t month, int64_t day, int64_t hour, int64_t minute,
+                   int64_t second) {
+  // Days since 1970-03-01 of a year that begins in March, so that a leap day comes last.
+  int64_t y = year - (month <= 2);
+  int64_t m = (month + 9) % 12;
+  int64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
 bool bm_date(bm_span s, int64_t* seconds) {
   int64_t century;
   int64_t year;
@@ -76,15 +85,11 @@ bool bm_date(bm_span s, int64_t* seconds) {
   } else if (at + 1 != s.n || s.p[at] != 'Z') {
     return false;
   }
-  // Days since 1970-03-01 of a year that begins in March, so that a leap day comes last.
-  int64_t y = century * 100 + year - (month <= 2);
-  int64_t m = (month + 9) % 12;
-  int64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
-  *seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset;
+  *seconds = bm_seconds(century * 100 + year, month, day, hour, minute, second) - offset;
   return true;
 }
 
-static bool has_clock(const bm_device* d, uint64_t* now) {
+bool bm_clock(const bm_device* d, uint64_t* now) {
   return d->hal.unix_seconds != NULL && d->hal.unix_seconds(d->hal.ctx, now);
 }
 
@@ -147,7 +152,7 @@ static bool owner_save(bm_device* d, bm_span data) {
          bm_flash_put(d, offset, head, sizeof head);
 }
 
-static bool is_certificate(bm_span der) {
+bool bm_is_certificate(bm_span der) {
   mbedtls_x509_crt c;
   mbedtls_x509_crt_init(&c);
   bool good =
@@ -156,8 +161,7 @@ static bool is_certificate(bm_span der) {
   return good;
 }
 
-// keep writes the owner's certificates: `list` is a walk over byte strings, `one` a single one.
-static bool keep(bm_device* d, const char* means, bm_cbor_walk list) {
+bool bm_owner_keep(bm_device* d, const char* means, bm_cbor_walk list) {
   bm_cbor_writer w;
   bm_span item;
   bm_cbor_start(&w, d->scratch, sizeof d->scratch);
@@ -196,7 +200,7 @@ bm_status bm_cmd_voucher_request(bm_device* d, bm_span args, bm_cbor_writer* out
   bm_span only;
   bm_cbor_walk chain;
   if (bm_cbor_find_bytes(args, "registrar", &registrar) &&
-      (registrar.n > BM_MAX_REGISTRAR || !is_certificate(registrar))) {
+      (registrar.n > BM_MAX_REGISTRAR || !bm_is_certificate(registrar))) {
     return bm_fail(d, BM_E_BAD_REQUEST, "\"registrar\" is no certificate of 2048 bytes at most");
   }
   bm_identity id;
@@ -265,9 +269,8 @@ static bm_voucher_word word_of(bm_verdict verdict) {
   }
 }
 
-// under_voucher_anchor tries the anchors in force that verify vouchers; the first that accepts
-// decides.
-static bm_verdict under_voucher_anchor(bm_device* d, bm_span object, bm_verify_result* result) {
+bm_verdict bm_verify_under(bm_device* d, const char* verifies, bm_span object,
+                           bm_verify_result* result) {
   bm_verdict verdict = BM_REFUSED_NO_ANCHOR;
   for (unsigned i = 0; i < d->stages; i++) {
     bm_span payload;
@@ -278,7 +281,7 @@ static bm_verdict under_voucher_anchor(bm_device* d, bm_span object, bm_verify_r
       continue;
     }
     while (bm_anchor_next(&walk, &anchor, &malformed)) {
-      if (!bm_span_is(anchor.verifies, "voucher")) continue;
+      if (!bm_span_is(anchor.verifies, verifies)) continue;
       verdict = bm_verify_object(&anchor, object, result);
       if (verdict == BM_ACCEPTED) return verdict;
     }
@@ -293,7 +296,7 @@ static bm_voucher_word fresh(bm_device* d, bm_span voucher) {
   bm_span nonce;
   uint64_t now = 0;
   int64_t end = 0;
-  bool clock = has_clock(d, &now);
+  bool clock = bm_clock(d, &now);
   bool ends = bm_cbor_find_int(voucher, kExpiresOn, &value);
   if (ends && (!bm_cbor_string(value, &value) || !bm_date(value, &end))) {
     return BM_VOUCHER_MALFORMED;
@@ -310,7 +313,7 @@ static bm_voucher_word fresh(bm_device* d, bm_span voucher) {
 
 static bm_voucher_word judge_voucher(bm_device* d, bm_span object, bm_span* pin,
                                      bm_verify_result* result) {
-  bm_verdict verdict = under_voucher_anchor(d, object, result);
+  bm_verdict verdict = bm_verify_under(d, "voucher", object, result);
   if (verdict != BM_ACCEPTED) return word_of(verdict);
   bm_span voucher;
   bm_span value;
@@ -326,7 +329,7 @@ static bm_voucher_word judge_voucher(bm_device* d, bm_span object, bm_span* pin,
   if (word != BM_VOUCHER_ACCEPTED) return word;
   bm_span der;
   return bm_cbor_find_int(voucher, kPinnedDomainCert, pin) && bm_cbor_bytes(*pin, &der) &&
-                 is_certificate(der)
+                 bm_is_certificate(der)
              ? BM_VOUCHER_ACCEPTED
              : BM_VOUCHER_PIN;
 }
@@ -353,7 +356,7 @@ bm_status bm_cmd_voucher(bm_device* d, bm_span args, bm_cbor_writer* out) {
   bm_voucher_word word = judge_voucher(d, object, &pin, &result);
   if (word == BM_VOUCHER_ACCEPTED) {
     bm_cbor_walk one = {pin, 1};
-    if (!keep(d, "voucher", one)) {
+    if (!bm_owner_keep(d, "voucher", one)) {
       return bm_fail(d, BM_E_HARDWARE, "the owner's certificate could not be kept");
     }
     d->pledge.asked = false;  // a nonce counts once
@@ -365,9 +368,9 @@ bm_status bm_cmd_voucher(bm_device* d, bm_span args, bm_cbor_writer* out) {
 // ---- The owner.
 
 bm_status bm_cmd_owner(bm_device* d, bm_span args, bm_cbor_writer* out) {
+  (void)args;
   bm_span certificates;
   bm_span means;
-  bool challenge = false;
   bool present = bm_owner_load(d, &certificates, &means);
   bm_cbor_entry_bool(out, "present", present);
   bm_cbor_entry_string(out, "means", present ? means : bm_span_none());
@@ -377,69 +380,34 @@ bm_status bm_cmd_owner(bm_device* d, bm_span args, bm_cbor_writer* out) {
   } else {
     bm_cbor_head(out, BM_CBOR_ARRAY, 0);
   }
-  bm_cbor_find_bool(args, "challenge", &challenge);
-  if (!challenge) return BM_OK;
-  if (bm_rng_fill(d, d->pledge.owner_nonce, BM_NONCE) != 0) {
-    return bm_fail(d, BM_E_HARDWARE, "the random source failed");
-  }
-  d->pledge.owner_asked = true;
-  bm_cbor_entry_bytes(out, "nonce", bm_span_of(d->pledge.owner_nonce, BM_NONCE));
   return BM_OK;
 }
 
-static bm_voucher_word judge_owner(bm_device* d, bm_span object, bm_span certificates,
-                                   bm_cbor_walk* list, bm_verify_result* result) {
-  bm_verdict verdict = BM_REFUSED_NO_ANCHOR;
-  bm_cbor_walk mine;
-  bm_span item;
-  bm_cbor_array(certificates, &mine);
-  while (verdict != BM_ACCEPTED && bm_cbor_next(&mine, &item)) {
-    bm_anchor anchor;
-    memset(&anchor, 0, sizeof anchor);
-    anchor.form = BM_FORM_CERTIFICATE;
-    if (bm_cbor_bytes(item, &anchor.data)) verdict = bm_verify_object(&anchor, object, result);
+// A reset gives the device back to whoever holds it: what its maker put in stays, and the next
+// voucher says whose it is. It is for a person at the device: no message of RFC 8995 asks for one,
+// and over a network nobody can tell an owner who sells it from a thief.
+bm_status bm_cmd_owner_reset(bm_device* d, bm_span args, bm_cbor_writer* out) {
+  (void)args;
+  if (d->hal.presence == NULL || !d->hal.presence(d->hal.ctx)) {
+    return bm_fail(d, BM_E_LOCKED,
+                   "nobody holds the device's button: a reset needs a person there");
   }
-  if (verdict != BM_ACCEPTED) return word_of(verdict);
-  bm_span array;
-  bm_span nonce;
-  if (!bm_cbor_check(result->payload) || bm_cbor_kind(result->payload) != BM_CBOR_MAP ||
-      !bm_cbor_find(result->payload, "cacerts", &array) || !bm_cbor_array(array, list) ||
-      !bm_cbor_find_bytes(result->payload, "nonce", &nonce)) {
-    return BM_VOUCHER_MALFORMED;
-  }
-  if (!d->pledge.owner_asked ||
-      !bm_span_equal(nonce, bm_span_of(d->pledge.owner_nonce, BM_NONCE))) {
-    return BM_VOUCHER_NONCE;
-  }
-  // An owner who named no certificate would lock itself out.
-  if (list->left == 0 || list->left > BM_MAX_OWNERS) return BM_VOUCHER_PIN;
-  bm_cbor_walk look = *list;
-  bm_span der;
-  while (bm_cbor_next(&look, &item)) {
-    if (!bm_cbor_bytes(item, &der) || !is_certificate(der)) return BM_VOUCHER_PIN;
-  }
-  return BM_VOUCHER_ACCEPTED;
-}
-
-bm_status bm_cmd_owner_cacerts(bm_device* d, bm_span args, bm_cbor_writer* out) {
-  bm_span object;
   bm_span certificates;
   bm_span means;
-  bm_cbor_walk list;
-  bm_verify_result result;
-  memset(&result, 0, sizeof result);
-  if (!bm_cbor_find_bytes(args, "object", &object)) {
-    return bm_fail(d, BM_E_BAD_REQUEST, "\"object\" is missing");
-  }
-  if (!bm_owner_load(d, &certificates, &means)) {
-    return bm_fail(d, BM_E_NOT_READY, "the device has no owner: bring a voucher first");
-  }
-  bm_voucher_word word = judge_owner(d, object, certificates, &list, &result);
-  if (word == BM_VOUCHER_ACCEPTED) {
-    if (!keep(d, "est-cacerts", list)) {
-      return bm_fail(d, BM_E_HARDWARE, "the owner's certificates could not be kept");
+  bool present = bm_owner_load(d, &certificates, &means);
+  if (present) {
+    bm_cbor_walk none = {bm_span_none(), 0};
+    bm_span data;
+    uint32_t sequence;
+    if (!bm_owner_keep(d, "reset", none)) {
+      return bm_fail(d, BM_E_HARDWARE, "the owner's area refused the write");
     }
-    d->pledge.owner_asked = false;
+    // Of the former owner nothing stays readable; the newer cell counts already.
+    int copy = owner_newest(d, &data, &sequence);
+    bm_flash_clear(d, owner_cell(d, copy == 0 ? 1 : 0), d->hal.board->owner_size / 2);
   }
-  return answer_word(word, &result, out);
+  memset(&d->pledge, 0, sizeof d->pledge);  // what was asked for was the former owner's
+  bm_tls_free(d);
+  bm_cbor_entry_bool(out, "forgotten", present);
+  return BM_OK;
 }

@@ -18,13 +18,11 @@ enum {
 
 // What is out and not yet answered; gone with the power.
 typedef struct {
-  bool asked;        // a request with `nonce` is out
-  bool owner_asked;  // the owner's next message must have `owner_nonce`
+  bool asked;  // a request with `nonce` is out
   uint8_t nonce[BM_NONCE];
-  uint8_t owner_nonce[BM_NONCE];
 } bm_pledge;
 
-// Why a voucher or a message of the owner is not believed; the words are of the station protocol.
+// Why a voucher is not believed; the words are of the station protocol.
 typedef enum {
   BM_VOUCHER_ACCEPTED,
   BM_VOUCHER_MALFORMED,
@@ -43,5 +41,14 @@ typedef enum {
 // bm_owner_load finds the owner's certificates, an array of byte strings. False: it has no owner.
 bool bm_owner_load(const struct bm_device* d, bm_span* certificates, bm_span* means);
 
+bool bm_is_certificate(bm_span der);
+// bm_owner_keep writes the owner's certificates: `list` is a walk over byte strings.
+bool bm_owner_keep(struct bm_device* d, const char* means, bm_cbor_walk list);
+
+// bm_clock gives the seconds since 1970; false: the device has no clock.
+bool bm_clock(const struct bm_device* d, uint64_t* now);
+// bm_seconds counts from 1970 (proleptic Gregorian, UTC).
+int64_t bm_seconds(int64_t year, int64_t month, int64_t day, int64_t hour, int64_t minute,
+                   int64_t second);
 // bm_date reads yang:date-and-time as seconds since 1970 (RFC 6991 section 3).
 bool bm_date(bm_span text, int64_t* seconds);

@@ -5,8 +5,18 @@ static bool whole_blocks(uint32_t address, uint32_t length) {
   return address % BM_BLOCK == 0 && length % BM_BLOCK == 0;
 }
 
+bool debug_open(const debug_port* d) { return d->unlocked || bm_port_open(d->parts->fuses); }
+
+static bool is_secret(const bm_board* board, uint32_t address, uint32_t length) {
+  for (unsigned i = 0; i < BM_PARTITIONS; i++) {
+    const bm_partition* p = &board->partition[i];
+    if (p->secret && address < p->offset + p->size && p->offset < address + length) return true;
+  }
+  return false;
+}
+
 uint8_t debug_check(const debug_port* d, uint8_t op, uint32_t address, uint32_t length) {
-  if (!bm_port_open(d->parts->fuses)) return BM_DEBUG_CLOSED;
+  if (!debug_open(d)) return BM_DEBUG_CLOSED;
   uint32_t flash = d->parts->board->flash_size;
   switch (op) {
     case BM_DEBUG_ERASE:
@@ -15,6 +25,10 @@ uint8_t debug_check(const debug_port* d, uint8_t op, uint32_t address, uint32_t 
     case BM_DEBUG_READ:
     case BM_DEBUG_PROGRAM:
     case BM_DEBUG_BLANK:
+      if (address > flash || length > flash - address) return BM_DEBUG_RANGE;
+      if (!bm_port_open(d->parts->fuses) && is_secret(d->parts->board, address, length)) {
+        return BM_DEBUG_PROTECTED;
+      }
       break;
     case BM_DEBUG_INFO:
     case BM_DEBUG_BLOW:

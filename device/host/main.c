@@ -34,6 +34,7 @@ typedef struct {
   const bm_element* behind;  // the element behind the processor, from --element
   bool reset;
   bool by_mailbox;  // the last request came through the mailbox, so that is where the answer goes
+  bool button;      // somebody holds it as long as the device runs
   long lifetime_seconds;
 } machine;
 
@@ -98,6 +99,13 @@ static bool seed_own(void* m, uint8_t out[32]) {
   memcpy(out, ((machine*)m)->seed.own, 32);
   return true;
 }
+// The chip looks at its fuses at a reset alone, so the TAP has to look again.
+static void port_unlock(void* ctx) {
+  machine* m = ctx;
+  m->debug.unlocked = true;
+  tap_sense(&m->test_port);
+}
+static bool presence(void* m) { return ((machine*)m)->button; }
 static void reset(void* m) { ((machine*)m)->reset = true; }
 static uint32_t millis(void* m) {
   (void)m;
@@ -139,12 +147,15 @@ static void power_on(machine* m) {
                 .seed_read = seed_read,
                 .seed_own = m->seed.mixes ? seed_own : NULL,
                 .element = m->behind,
+                .presence = presence,
+                .port_unlock = port_unlock,
                 .reset = reset,
                 .millis = millis,
                 .unix_seconds = unix_seconds};
   memcpy(hal.uid, m->parts.fuses + NVM_UID_AT, hal.uid_size);
   m->reset = false;
   m->debug.reset = false;
+  m->debug.unlocked = false;
   tap_sense(&m->test_port);
   console_boot_log(&m->console);
   bm_device_start(&m->device, &hal);
@@ -230,9 +241,10 @@ static const char kUsage[] =
     "usage: birthmark-device --board bmc|bulb --state DIR [--uid HEX] [--console pty]\n"
     "         [--programmer unix:PATH] [--jtag unix:PATH] [--lifetime-seconds N]\n"
     "         [--seed N] [--noise P] [--cut-frame N] [--drop-frame N] [--power-cut-after N]\n"
-    "         [--boot-log N] [--uart-fifo N] [--uart-rate N] [--element URI]\n"
+    "         [--boot-log N] [--uart-fifo N] [--uart-rate N] [--element URI] [--button]\n"
     "         [--seed-file F [--seed-origin fuses|tpm|secure-element|puf] [--seed-mixes]]\n"
     "An element is tpm2:TCTI, pkcs11:…, swtpm:FOLDER or softhsm:FOLDER.\n"
+    "Somebody holds the button from power-on to the end.\n"
     "A seed is put in once: 32 to 64 octets, as they are or in hexadecimal.\n"
     "One emulated device. It ends with its standard input.\n";
 
@@ -255,7 +267,8 @@ enum {
   kElement,
   kSeedFile,
   kSeedOrigin,
-  kSeedMixes
+  kSeedMixes,
+  kButton
 };
 
 int main(int argc, char** argv) {
@@ -278,6 +291,7 @@ int main(int argc, char** argv) {
                                            {"seed-file", required_argument, NULL, kSeedFile},
                                            {"seed-origin", required_argument, NULL, kSeedOrigin},
                                            {"seed-mixes", no_argument, NULL, kSeedMixes},
+                                           {"button", no_argument, NULL, kButton},
                                            {NULL, 0, NULL, 0}};
   machine* m = &the_machine;
   const bm_board* board = NULL;
@@ -360,6 +374,9 @@ int main(int argc, char** argv) {
         break;
       case kSeedOrigin:
         seed_origin = optarg;
+        break;
+      case kButton:
+        m->button = true;
         break;
       case kSeedMixes:
         seed_mixes = true;

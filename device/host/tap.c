@@ -192,7 +192,7 @@ void tap_reset(tap* t) {
 }
 
 void tap_sense(tap* t) {
-  t->closed = !bm_port_open(t->debug->parts->fuses);
+  t->closed = !debug_open(t->debug);
   t->reading = bm_span_none();
   t->program_left = 0;
 }

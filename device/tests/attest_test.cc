@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <mbedtls/gcm.h>
 
 #include "cbor/cose.h"
 #include "crypto/digest.h"
@@ -43,12 +44,15 @@ struct Chain {
   link::StageAnchor Anchor(const std::string& id) const {
     return {id, "private-cloud", "tls-server", "spki", Spki(*wallet), {.levels = {1}}};
   }
-  Bytes Application(uint64_t version, crypto::SoftwareSigner* by = nullptr) const {
-    link::Stage stage{.code = Bytes(2000, static_cast<uint8_t>(version)), .anchors = {}};
+  Bytes Application(uint64_t version, crypto::SoftwareSigner* by = nullptr,
+                    const std::string& model = "minnow-p1",
+                    std::vector<link::StageAnchor> anchors = {}) const {
+    link::Stage stage{.code = Bytes(2000, static_cast<uint8_t>(version)),
+                      .anchors = std::move(anchors)};
     return MustImage({.kind = "application",
                       .name = "product",
                       .version = version,
-                      .product = link::Manifest::Product{32473, "minnow-p1", "p1"}},
+                      .product = link::Manifest::Product{32473, model, "p1"}},
                      link::EncodeStage(stage), by ? *by : *f.update);
   }
   // Born is a device with the whole chain, secure boot on and an identity, without factory doors.
@@ -302,6 +306,117 @@ TEST(Update, TrialIsKeptWhenConfirmedAndFallsBackWhenNot) {
   sim->PowerOn();
   EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("running"), "application");
   EXPECT_EQ(Runs(*sim), 5u);
+}
+
+// OfferWhole offers an application in one message.
+uint64_t OfferWhole(Sim& sim, const Bytes& image, const char* policy = "double-buffer") {
+  Answer a = sim.Call(BM_CMD_IMAGE_OFFER,
+                      {{"partition", "application"}, {"image", image}, {"policy", policy}});
+  return a.Done() ? a.Number("verdict") : 1000 + a.refusal;
+}
+
+TEST(Update, AnOfferedApplicationGoesIntoTheOtherBufferToo) {
+  Chain chain({});
+  auto sim = chain.Born();
+  const Bytes before(sim->Region("application").begin(), sim->Region("application").end());
+  ASSERT_EQ(OfferWhole(*sim, chain.Application(4)), uint64_t{BM_ACCEPTED});
+  EXPECT_TRUE(std::ranges::equal(sim->Region("application"), before));
+  EXPECT_EQ(OfferWhole(*sim, chain.Application(5)), 1000u + BM_E_NOT_READY) << "one at a time";
+  sim->PowerOn();
+  EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("running"), "application-b");
+  EXPECT_EQ(Runs(*sim), 4u);
+  auto measured = [&] {
+    const Log log = ReadLog(*sim);
+    return std::ranges::any_of(log.entries, [](const Bytes& e) {
+      const cbor::Value v = *cbor::Decode(e);
+      const cbor::Value* partition = v.Find("partition");
+      return partition && *partition == cbor::Value("application-b") &&
+             *v.Find("version") == cbor::Value(uint64_t{4});
+    });
+  };
+  EXPECT_TRUE(measured());
+  ASSERT_TRUE(sim->Call(BM_CMD_UPDATE_CONFIRM).Done());
+  EXPECT_EQ(OfferWhole(*sim, chain.Application(3)), uint64_t{BM_REFUSED_ROLLBACK});
+  ASSERT_EQ(OfferWhole(*sim, chain.Application(5)), uint64_t{BM_ACCEPTED});
+  sim->PowerOn();
+  EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("running"), "application") << "back into the first";
+  sim->PowerOn();
+  EXPECT_EQ(Runs(*sim), 4u) << "it was not confirmed";
+  ASSERT_EQ(OfferWhole(*sim, chain.Application(5), "in-place"), uint64_t{BM_ACCEPTED});
+  sim->PowerOn();
+  EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("running"), "application-b");
+  EXPECT_EQ(Runs(*sim), 5u);
+  EXPECT_EQ(OfferWhole(*sim, chain.Application(4)), uint64_t{BM_REFUSED_OLDER});
+  EXPECT_EQ(OfferWhole(*sim, chain.Application(6), "somewhere"), 1000u + BM_E_BAD_REQUEST);
+}
+
+TEST(Update, PowerMayGoAtEveryWriteOfAnOffer) {
+  Chain chain({});
+  for (size_t cut = 1;; cut++) {
+    SCOPED_TRACE(cut);
+    auto sim = chain.Born();
+    sim->CutAt(cut);
+    OfferWhole(*sim, chain.Application(4));
+    if (sim->powered()) {
+      EXPECT_GE(cut, 4u);
+      break;
+    }
+    sim->PowerOn();
+    EXPECT_TRUE(Runs(*sim) == 3 || Runs(*sim) == 4);
+  }
+}
+
+TEST(Update, WhatIsForAnotherProductOrLeavesNoAnchorIsRefused) {
+  Chain chain({});
+  auto sim = chain.Born();
+  const link::StageAnchor bundle{"b", "root-store", "bundle", "spki", Spki(*chain.wallet), {}};
+  uint64_t verdict;
+  for (const char* policy : {"double-buffer", "in-place"}) {
+    EXPECT_FALSE(Update(*sim, chain.Application(4, nullptr, "carp-1"), policy, &verdict));
+    EXPECT_EQ(verdict, uint64_t{BM_REFUSED_PRODUCT});
+    EXPECT_EQ(OfferWhole(*sim, chain.Application(4, nullptr, "carp-1"), policy),
+              uint64_t{BM_REFUSED_PRODUCT});
+  }
+  ASSERT_TRUE(Update(*sim, chain.Application(4, nullptr, "minnow-p1", {bundle}), "in-place"));
+  sim->PowerOn();
+  ASSERT_EQ(Runs(*sim), 4u);
+  EXPECT_FALSE(Update(*sim, chain.Application(5), "double-buffer", &verdict));
+  EXPECT_EQ(verdict, uint64_t{BM_REFUSED_NONE_LEFT});
+  EXPECT_EQ(OfferWhole(*sim, chain.Application(5)), uint64_t{BM_REFUSED_NONE_LEFT});
+  sim->PowerOn();
+  EXPECT_EQ(Runs(*sim), 4u);
+}
+
+// An older core's bank holds the first part of what is kept now.
+TEST(PrivateMemory, OfAnOlderCoreIsReadAndWhatCameLaterBeginsAsNothing) {
+  for (size_t size : {offsetof(bm_private_state, update), offsetof(bm_private_state, symmetric)}) {
+    SCOPED_TRACE(size);
+    Chain chain({});
+    auto sim = chain.Born();
+    const Bytes key = sim->Call(BM_CMD_SLOT, {{"slot", "idevid"}}).Octets("public_key");
+    uint8_t* bank = sim->private_memory().data() + 1024 + sim->device().private_bank * 1024;
+    mbedtls_gcm_context gcm;
+    mbedtls_gcm_init(&gcm);
+    ASSERT_EQ(
+        mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, sim->private_memory().data() + 4, 256), 0);
+    ASSERT_EQ(mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, size, bank + 8, 12, bank, 8,
+                                        reinterpret_cast<const uint8_t*>(&sim->device().state),
+                                        bank + 36, 16, bank + 20),
+              0);
+    mbedtls_gcm_free(&gcm);
+    std::fill(bank + 36 + size, bank + 1024, uint8_t{0});
+    sim->PowerOn();
+    EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("private_memory"), "ready");
+    EXPECT_EQ(sim->Call(BM_CMD_SLOT, {{"slot", "idevid"}}).Octets("public_key"), key);
+    ASSERT_TRUE(Update(*sim, chain.Application(4), "double-buffer"));
+    sim->PowerOn();
+    ASSERT_TRUE(sim->Call(BM_CMD_UPDATE_CONFIRM).Done());
+    sim->PowerOn();
+    EXPECT_EQ(Runs(*sim), 4u) << "and it was saved as it is kept now";
+    sim->private_memory()[1024 + sim->device().private_bank * 1024 + 40] ^= 1;
+    sim->PowerOn();
+    EXPECT_EQ(sim->Call(BM_CMD_HELLO).Text("private_memory"), "damaged");
+  }
 }
 
 TEST(Update, RefusalsHaveNamesAndTouchNothing) {

@@ -72,6 +72,7 @@ Bytes MakeCertificate(const CertificateOptions& o, crypto::SoftwareSigner& subje
   AddExtension(cert, NID_basic_constraints, basic);
   if (!o.key_usage.empty()) AddExtension(cert, NID_key_usage, "critical," + o.key_usage);
   if (!o.eku.empty()) AddExtension(cert, NID_ext_key_usage, o.eku);
+  if (!o.dns.empty()) AddExtension(cert, NID_subject_alt_name, "DNS:" + o.dns);
   if (!o.policy.empty()) AddExtension(cert, NID_certificate_policies, o.policy);
   if (!o.critical_unknown.empty()) AddUnknown(cert, o.critical_unknown);
   Require(X509_sign(cert, issuer.evp(), o.sha1 ? EVP_sha1() : EVP_sha256()) > 0);

@@ -26,6 +26,7 @@ struct CertificateOptions {
   bool sha1 = false;
   bool expired = false;
   std::string organization;  // empty: none
+  std::string dns;           // a server's name, empty: none
 };
 
 // MakeCertificate gives the DER. `issuer_cn` is put into the issuer's name.

@@ -101,8 +101,10 @@ struct SimHal {
     std::copy_n(Of(ctx).own_entropy.begin(), 32, out);
     return true;
   }
+  static void PortUnlock(void* ctx) { Of(ctx).port_unlocked = true; }
   static void Reset(void* ctx) { Of(ctx).reset_ = true; }
   static uint32_t Millis(void*) { return 0; }
+  static bool Presence(void* ctx) { return static_cast<Sim*>(ctx)->button; }
   static bool UnixSeconds(void* ctx, uint64_t* out) {
     *out = Of(ctx).clock.value_or(0);
     return true;
@@ -153,6 +155,9 @@ void Sim::PowerOn() {
   if (!seed.empty()) hal.seed_origin = "fuses";
   hal.seed_read = SimHal::SeedRead;
   if (!own_entropy.empty()) hal.seed_own = SimHal::SeedOwn;
+  hal.presence = SimHal::Presence;
+  port_unlocked = false;
+  hal.port_unlock = SimHal::PortUnlock;
   hal.reset = SimHal::Reset;
   hal.millis = SimHal::Millis;
   if (clock) hal.unix_seconds = SimHal::UnixSeconds;

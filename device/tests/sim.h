@@ -71,6 +71,8 @@ class Sim {
   uint32_t next_sequence = 1;
   // What the chip's maker put in; takes effect at the next power-on.
   Bytes seed;
+  bool button = false;            // somebody holds it
+  bool port_unlocked = false;     // the firmware opened the programmer's port
   std::optional<uint64_t> clock;  // seconds since 1970; none: it has no clock
   Bytes own_entropy;              // of the chip; empty: it mixes none in
 

@@ -170,34 +170,6 @@ TEST(VoucherOnDevice, AClockTellsWhatHasExpired) {
   }
 }
 
-TEST(VoucherOnDevice, TheOwnerExchangesItsAnchors) {
-  Pledge p;
-  auto message = [&](const Bytes& nonce, const Key& key, std::vector<Bytes> cacerts) {
-    cbor::Array list;
-    for (Bytes& c : cacerts) list.emplace_back(std::move(c));
-    Bytes payload =
-        cbor::Encode(cbor::Value(cbor::Map{{"nonce", nonce}, {"cacerts", std::move(list)}}));
-    return cbor::EncodeCose(cbor::SignCose({}, payload, *key).value());
-  };
-  auto give = [&](const Bytes& object) {
-    Answer a = p.sim.Call(BM_CMD_OWNER_CACERTS, {{"object", object}});
-    return a.Done() ? a.Text("why") : "error " + std::to_string(a.refusal);
-  };
-  auto nonce = [&] { return p.sim.Call(BM_CMD_OWNER, {{"challenge", true}}).Octets("nonce"); };
-  EXPECT_EQ(give(message(nonce(), p.owner, {p.next_cert})), "error 15") << "nobody's yet";
-  ASSERT_EQ(p.Give(p.For(p.Ask())), "accepted");
-  EXPECT_EQ(give(message(nonce(), p.next, {p.next_cert})), "signature");
-  EXPECT_EQ(give(message(Bytes(16, 1), p.owner, {p.next_cert})), "nonce");
-  EXPECT_EQ(give(message(nonce(), p.owner, {})), "pin") << "an owner without an anchor";
-  EXPECT_EQ(give(message(nonce(), p.owner, {Bytes(20, 2)})), "pin");
-  Bytes good = message(nonce(), p.owner, {p.next_cert});
-  EXPECT_EQ(give(good), "accepted");
-  EXPECT_EQ(p.OwnedBy(p.next_cert), "est-cacerts");
-  EXPECT_EQ(give(good), "signature") << "the key before counts no more";
-  EXPECT_EQ(give(message(nonce(), p.next, {p.owner_cert})), "accepted");
-  EXPECT_EQ(p.OwnedBy(p.owner_cert), "est-cacerts");
-}
-
 TEST(VoucherOnDevice, APowerCutLeavesOneOwnerOrTheOther) {
   for (uint64_t cut = 1; cut < 12; ++cut) {
     Pledge p;
@@ -216,6 +188,44 @@ TEST(VoucherOnDevice, APowerCutLeavesOneOwnerOrTheOther) {
     EXPECT_TRUE(p.OwnedBy(p.owner_cert) == "voucher" || p.OwnedBy(p.next_cert) == "voucher") << cut;
   }
   ADD_FAILURE() << "the device never came to an end";
+}
+
+TEST(VoucherOnDevice, AResetForgetsTheOwnerAndKeepsTheMakersAnchors) {
+  Pledge p;
+  auto reset = [&] { return p.sim.Call(BM_CMD_OWNER_RESET); };
+  ASSERT_EQ(p.Give(p.For(p.Ask())), "accepted");
+  EXPECT_EQ(reset().refusal, uint64_t{BM_E_LOCKED}) << "nobody is there";
+  EXPECT_EQ(p.OwnedBy(p.owner_cert), "voucher");
+  Statement old = p.For(p.Ask());
+  p.sim.button = true;
+  EXPECT_TRUE(reset().True("forgotten"));
+  EXPECT_EQ(p.OwnedBy({}), "nobody");
+  EXPECT_EQ(p.Give(old), "nonce") << "what the former owner asked for is over";
+  EXPECT_FALSE(reset().True("forgotten")) << "again changes nothing";
+  auto flash = std::search(p.sim.flash().begin(), p.sim.flash().end(), p.owner_cert.begin(),
+                           p.owner_cert.end());
+  EXPECT_EQ(flash, p.sim.flash().end()) << "nothing of it stays in the flash";
+  p.sim.PowerOff();
+  p.sim.PowerOn();
+  EXPECT_EQ(p.OwnedBy({}), "nobody");
+  Statement next = p.For(p.Ask());
+  next.pinned_domain_cert = p.next_cert;
+  EXPECT_EQ(p.Give(next), "accepted") << "the maker's anchor for vouchers is still there";
+  EXPECT_EQ(p.OwnedBy(p.next_cert), "voucher");
+  // A cut at any write leaves the owner or nobody, and never half of one.
+  for (uint64_t cut = 1;; ++cut) {
+    p.sim.CutAt(cut);
+    if (reset().answered) break;
+    p.sim.PowerOn();
+    const std::string now = p.OwnedBy(p.next_cert);
+    EXPECT_TRUE(now == "voucher" || now == "nobody") << now;
+    if (now == "nobody") {
+      Statement again = p.For(p.Ask());
+      again.pinned_domain_cert = p.next_cert;
+      ASSERT_EQ(p.Give(again), "accepted");
+    }
+    ASSERT_LT(cut, 9u);
+  }
 }
 
 }  // namespace

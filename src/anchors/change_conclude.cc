@@ -10,7 +10,7 @@ namespace birthmark::anchors {
 namespace {
 
 // A right key's own way first: what the chip lets through besides is in the notes.
-constexpr std::string_view kWays[] = {"update", "chip", "fuses", "port"};
+constexpr std::string_view kWays[] = {"voucher", "update", "chip", "reset", "fuses", "port"};
 
 const ChangeResult* HeldBy(std::string_view aspect, bool right,
                            const std::vector<ChangeResult>& results) {
@@ -27,6 +27,8 @@ const ChangeResult* HeldBy(std::string_view aspect, bool right,
 
 std::string_view ChannelOfWay(std::string_view way, bool is_signed) {
   if (way == "update") return is_signed ? "signed update" : "update";
+  if (way == "voucher") return "voucher";
+  if (way == "reset") return "a reset over the console";
   if (way == "chip") return is_signed ? "signed image on the flash chip" : "the flash chip";
   if (way == "fuses") return "fuses";
   return "the programmer's port";

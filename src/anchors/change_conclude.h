@@ -17,7 +17,7 @@ namespace birthmark::anchors {
 struct ChangeResult {
   std::string aspect;   // "replace", "add", "remove"; others conclude nothing
   std::string by;       // "right-key", "wrong-key", "nobody"
-  std::string way;      // "update", "chip", "fuses", "port"
+  std::string way;      // "update", "voucher", "chip", "reset", "fuses", "port"
   std::string signer;   // the anchor whose key signed
   std::string verdict;  // the device's own words
   bool held = false;    // the change was there after a restart

@@ -191,7 +191,7 @@ bool BootVerifierCan(std::string_view key_algorithm) {
 bool IsBootAnchor(const Anchor& anchor) {
   if (anchor.form == Form::kPgpKeyring) return false;
   for (const std::string_view object :
-       {"first-stage", "second-stage", "application", "bundle", "tam", "voucher"}) {
+       {"first-stage", "second-stage", "application", "bundle", "tam", "voucher", "debug-unlock"}) {
     if (anchor.verifies == object) return true;
   }
   return std::ranges::any_of(anchor.kinds, [](AnchorKind k) {

@@ -14,8 +14,8 @@ namespace birthmark::anchors {
 bool BootVerifierCan(std::string_view key_algorithm);
 
 // IsBootAnchor is true for an anchor that the device's own verifier uses: one that verifies a
-// stage, a bundle or a voucher, first boot, TAM, and software update; never an OpenPGP keyring,
-// whose keys another program reads.
+// stage, a bundle, a voucher or the opening of a debug port, first boot, TAM, and software update;
+// never an OpenPGP keyring, whose keys another program reads.
 bool IsBootAnchor(const plan::Anchor& anchor);
 
 // InspectFacts finds: anchors.not-its-kind, anchors.not-its-form, anchors.algorithm-not-verifiable,

@@ -7,6 +7,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
 #include "anchors/dnssec.h"
 #include "crypto/openssl.h"
 
@@ -59,6 +61,14 @@ bool HasAddress(X509* certificate, std::string_view wanted) {
   return false;
 }
 
+std::string NameOf(const X509* x) {
+  const MemoryBio out(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(out.get(), X509_get_subject_name(x), 0, XN_FLAG_RFC2253);
+  char* text = nullptr;
+  const long n = BIO_get_mem_data(out.get(), &text);
+  return std::string(text, static_cast<size_t>(std::min(n, 300L)));
+}
+
 }  // namespace
 
 Result<AnchorFacts> VerifyRootAnchors(ByteView xml, ByteView p7s, ByteView ca, Time at,
@@ -79,16 +89,19 @@ Result<AnchorFacts> VerifyRootAnchors(ByteView xml, ByteView p7s, ByteView ca, T
   if (CMS_verify(cms.get(), nullptr, store.get(), content.get(), nullptr, CMS_BINARY) != 1) {
     return NotSigned(crypto::OpenSslError("anchors.root-signature", "it does not verify").message);
   }
-  if (!signer.empty()) {
-    const crypto::Owned<STACK_OF(X509), [](STACK_OF(X509) * s) { sk_X509_free(s); }> signers(
-        CMS_get0_signers(cms.get()));
-    for (int i = 0; i < sk_X509_num(signers.get()); ++i) {
-      if (!HasAddress(sk_X509_value(signers.get(), i), signer)) {
-        return NotSigned(fmt::format("the signer's certificate is not of {}", signer));
-      }
-    }
+  const crypto::Owned<STACK_OF(X509), [](STACK_OF(X509) * s) { sk_X509_free(s); }> signers(
+      CMS_get0_signers(cms.get()));
+  std::string who;
+  for (int i = 0; i < sk_X509_num(signers.get()); ++i) {
+    X509* one = sk_X509_value(signers.get(), i);
+    if (!signer.empty() && !HasAddress(one, signer))
+      return NotSigned(fmt::format("the signer's certificate is not of {}", signer));
+    who += (who.empty() ? "" : " and ") + NameOf(one);
   }
-  return ReadRootAnchorsXml({reinterpret_cast<const char*>(xml.data()), xml.size()});
+  BM_TRY(AnchorFacts facts,
+         ReadRootAnchorsXml({reinterpret_cast<const char*>(xml.data()), xml.size()}));
+  facts.notes.push_back({"anchors.root-signed", "signed by " + who});
+  return facts;
 }
 
 }  // namespace birthmark::anchors

@@ -15,7 +15,8 @@ namespace birthmark::anchors {
 // VerifyRootAnchors checks that `p7s` (DER) signs exactly these octets of `xml`, by a certificate
 // whose path ends at one of `ca` (PEM) at time `at`; only then is the XML read. `signer`, when
 // given, is the mail address that the signer's certificate must have, since the authority may
-// certify others too. Errors: anchors.root-signature, anchors.root-ca, anchors.dnssec-malformed.
+// certify others too. The facts have a note "anchors.root-signed" that names it. Errors:
+// anchors.root-signature, anchors.root-ca, anchors.dnssec-malformed.
 Result<AnchorFacts> VerifyRootAnchors(ByteView xml, ByteView p7s, ByteView ca, Time at,
                                       std::string_view signer = "");
 

@@ -18,6 +18,8 @@ namespace {
 using crypto::DerWriter;
 namespace der = crypto::der;
 
+constexpr std::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
+
 // CommonName is a name of one attribute, or of two where an organization is given.
 Bytes CommonName(std::string_view cn, std::string_view organization = "") {
   Bytes out;
@@ -117,7 +119,8 @@ Result<crypto::Signer*> TrialBuilder::TestAuthority(const std::string& role) {
 }
 
 Result<Bytes> TrialBuilder::Certify(const Issuer& issuer, ByteView subject, ByteView spki,
-                                    const TrialSpec* end_entity, int path_len) {
+                                    const TrialSpec* end_entity, int path_len,
+                                    const std::string& dns) {
   const Bytes algorithm = SignatureAlgorithm(issuer.signer->algorithm());
   std::array<uint8_t, 16> serial{};
   rng_.Fill(serial);
@@ -132,7 +135,7 @@ Result<Bytes> TrialBuilder::Certify(const Issuer& issuer, ByteView subject, Byte
     t.Raw(issuer.name);
     t.Sequence([&](DerWriter& v) {
       v.Validity(setup_.now - std::chrono::hours(1));
-      v.Validity(setup_.now + std::chrono::hours(24));
+      v.Validity(setup_.now + setup_.lifetime);
     });
     t.Raw(subject);
     t.Raw(spki);
@@ -156,8 +159,18 @@ Result<Bytes> TrialBuilder::Certify(const Issuer& issuer, ByteView subject, Byte
           w.BitString(ByteView(&usage, 1), end_entity == nullptr ? 2 : 7);
         });
         if (end_entity != nullptr && end_entity->eku) {
-          Extension(list, "2.5.29.37", false,
-                    [&](DerWriter& w) { w.Sequence([&](DerWriter& u) { u.Oid(setup_.eku); }); });
+          Extension(list, "2.5.29.37", false, [&](DerWriter& w) {
+            w.Sequence([&](DerWriter& u) {
+              u.Oid(setup_.eku);
+              // Beside the plan's own usage a server needs the one of servers (RFC 5280 4.2.1.12).
+              if (!dns.empty() && setup_.eku != kServerAuth) u.Oid(kServerAuth);
+            });
+          });
+        }
+        if (!dns.empty()) {
+          Extension(list, "2.5.29.17", false, [&](DerWriter& w) {
+            w.Sequence([&](DerWriter& n) { n.Element(der::Context(2, false), AsBytes(dns)); });
+          });
         }
         // RFC 5280 section 6.1.3 (d): a policy holds when the whole chain has it, so authorities
         // carry it.
@@ -182,7 +195,7 @@ Result<Bytes> TrialBuilder::Certify(const Issuer& issuer, ByteView subject, Byte
 }
 
 Result<std::vector<Bytes>> TrialBuilder::Chain(const TrialSpec& spec, const Issuer& top,
-                                               ByteView spki) {
+                                               ByteView spki, const std::string& dns) {
   std::vector<Bytes> chain;  // from the anchor downwards; turned round at the end
   Issuer issuer = top;
   // Levels 2 to level-1 are subordinates; the real ones are used for what the plan's PKI has, as
@@ -208,16 +221,20 @@ Result<std::vector<Bytes>> TrialBuilder::Chain(const TrialSpec& spec, const Issu
     chain.push_back(std::move(certificate));
     issuer = {name, signer};
   }
-  const bool elsewhere = spec.varies == Varies::kNames;
-  const Bytes subject = CommonName(spec.subject ? setup_.subject : "Somebody else",
-                                   elsewhere ? "Another organization" : setup_.organization);
-  BM_TRY(Bytes certificate, Certify(issuer, subject, spki, &spec, 0));
+  BM_TRY(Bytes certificate, Certify(issuer, SubjectOf(spec), spki, &spec, 0, dns));
   chain.push_back(std::move(certificate));
   std::ranges::reverse(chain);
   return chain;
 }
 
-Result<TrialObject> TrialBuilder::Build(const TrialSpec& spec, ByteView payload) {
+Bytes TrialBuilder::SubjectOf(const TrialSpec& spec) const {
+  const bool elsewhere = spec.varies == Varies::kNames && !setup_.organization.empty();
+  return CommonName(spec.subject ? setup_.subject : "Somebody else",
+                    elsewhere ? "Another organization" : setup_.organization);
+}
+
+// TopOf is who signs the highest certificate, once it is clear that the spec can be made.
+Result<TrialBuilder::Issuer> TrialBuilder::TopOf(const TrialSpec& spec) {
   if (spec.right_key && setup_.anchor == nullptr) {
     return Refused(
         "trial.no-key",
@@ -246,7 +263,53 @@ Result<TrialObject> TrialBuilder::Build(const TrialSpec& spec, ByteView payload)
                              KeyText(*top.signer)),
                  "use the algorithm of the anchor's key");
   }
+  return top;
+}
 
+Result<TrialServer> TrialBuilder::BuildServer(const TrialSpec& spec) {
+  BM_TRY(const Issuer top, TopOf(spec));
+  TrialServer out;
+  out.spec = spec;
+  out.host =
+      spec.varies == Varies::kNames && !setup_.elsewhere.empty() ? setup_.elsewhere : setup_.host;
+  const std::string dns = spec.varies == Varies::kHost ? "other." + out.host : out.host;
+  if (spec.level > 1) {
+    BM_TRY(const Bytes spki, keys_.Spki(*FindTrialAlgorithm(spec.algorithm)));
+    BM_TRY(out.chain, Chain(spec, top, spki, dns));
+  } else if (spec.varies == Varies::kLevel && setup_.certificate) {
+    out.chain.emplace_back(setup_.certificate->der().begin(), setup_.certificate->der().end());
+    out.key = TrialServer::Key::kNobody;
+  } else {
+    // A pinned key answers itself; its certificate only carries it. A forger carries his own.
+    Issuer self = top;
+    self.name = SubjectOf(spec);
+    Bytes spki(top.signer->public_key().spki().begin(), top.signer->public_key().spki().end());
+    if (!spec.right_key) {
+      BM_TRY(spki, keys_.Spki(*FindTrialAlgorithm(spec.algorithm)));
+    }
+    BM_TRY(Bytes certificate, Certify(self, self.name, spki, &spec, 0, dns));
+    out.chain.push_back(std::move(certificate));
+    out.key = spec.right_key ? TrialServer::Key::kAnchor : TrialServer::Key::kTrial;
+  }
+  // A digest names the anchor's key without giving it: a certificate of that key comes along.
+  if (setup_.anchor_travels && spec.level > 1) {
+    if (setup_.certificate && spec.right_key) {
+      out.chain.emplace_back(setup_.certificate->der().begin(), setup_.certificate->der().end());
+    } else {
+      BM_TRY(Bytes own,
+             Certify(top, top.name, top.signer->public_key().spki(), nullptr, kMaxTrialLevel));
+      out.chain.push_back(std::move(own));
+    }
+  }
+  Bytes all;
+  for (const Bytes& c : out.chain) all.insert(all.end(), c.begin(), c.end());
+  out.digest = crypto::Sha256(all);
+  return out;
+}
+
+Result<TrialObject> TrialBuilder::Build(const TrialSpec& spec, ByteView payload) {
+  BM_TRY(const Issuer top, TopOf(spec));
+  const TrialAlgorithm* algorithm = FindTrialAlgorithm(spec.algorithm);
   TrialObject out;
   out.spec = spec;
   out.payload.assign(payload.begin(), payload.end());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making trial objects: a COSE_Sign1 as the device's verifier takes it, under the anchor's own key
-// or a forger's. The certificates live as long as the trial: a day. Not thread-safe.
+// or a forger's; and a TLS server's certificates for its other verifier. Not thread-safe.
 #pragma once
 
 #include <memory>
@@ -38,6 +38,10 @@ struct TrialSetup {
   std::string organization;              // organizationName; empty: none
   std::string subordinate;  // commonName of the authority that the device insists on; empty: any
   Time now;
+  std::chrono::hours lifetime{24};  // of the certificates
+  // Of servers: the name they are asked for under, and one outside of the anchor's constraints.
+  std::string host = "trial.example";
+  std::string elsewhere;  // empty: no DNS names are excluded
 };
 
 // TrialObject is one object ready to be offered.
@@ -48,6 +52,18 @@ struct TrialObject {
   int64_t cose_algorithm = 0;
   Bytes object;     // the whole COSE_Sign1
   Digest digest{};  // SHA-256 of it
+};
+
+// TrialServer is one TLS server ready to be offered: its certificates, and whose key they are for.
+struct TrialServer {
+  // Whose key answers the device. kNobody shows the anchor's own certificate without having its
+  // key: whether the device takes that level shows before a signature is asked for.
+  enum class Key { kTrial, kAnchor, kNobody };
+  TrialSpec spec;
+  std::string host;          // that the device asks for
+  std::vector<Bytes> chain;  // the server's first
+  Key key = Key::kTrial;
+  Digest digest{};  // SHA-256 of the chain
 };
 
 // TrialBuilder makes the objects of one anchor.
@@ -62,17 +78,23 @@ class TrialBuilder {
   // hand), trial.spec (a level or an algorithm that cannot be made), trial.key, trial.sign, those
   // of the signers.
   Result<TrialObject> Build(const TrialSpec& spec, ByteView payload);
+  // BuildServer makes a server's certificates. Errors: as Build.
+  Result<TrialServer> BuildServer(const TrialSpec& spec);
 
  private:
   struct Issuer {
     Bytes name;  // DER
     crypto::Signer* signer = nullptr;
   };
+  Result<Issuer> TopOf(const TrialSpec& spec);
+  Bytes SubjectOf(const TrialSpec& spec) const;
   Result<crypto::Signer*> TestAuthority(const std::string& role);
+  // Certify signs for an authority when `end_entity` is null; a server's certificate has `dns`.
   Result<Bytes> Certify(const Issuer& issuer, ByteView subject, ByteView spki,
-                        const TrialSpec* end_entity, int path_len);
+                        const TrialSpec* end_entity, int path_len, const std::string& dns = "");
   // Chain fills the certificates from the signer to the anchor, whose key signs the last.
-  Result<std::vector<Bytes>> Chain(const TrialSpec& spec, const Issuer& top, ByteView spki);
+  Result<std::vector<Bytes>> Chain(const TrialSpec& spec, const Issuer& top, ByteView spki,
+                                   const std::string& dns = "");
 
   TrialSetup setup_;
   TrialKeys& keys_;

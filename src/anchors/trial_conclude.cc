@@ -92,6 +92,7 @@ void ConcludeAlgorithms(const std::vector<const TrialResult*>& results, Conclusi
 void ConcludeLockPolicy(const std::vector<const TrialResult*>& results, Conclusion& c) {
   std::set<std::string> tried, needed;
   for (const TrialResult* r : results) {
+    if (r->spec.varies == Varies::kHost) c.host_checked = !r->accepted;
     const std::string word(PolicyWord(r->spec.varies));
     if (word.empty()) continue;
     tried.insert(word);

@@ -33,6 +33,9 @@ struct Conclusion {
   // and nothing mattered.
   std::vector<std::string> lock_policy;
   std::vector<std::string> lock_policy_tried;
+  // Whether a server's certificate for another name was refused; absent where none was shown. Any
+  // server passes for its own name, so this locks no signer out.
+  std::optional<bool> host_checked;
 
   bool operator==(const Conclusion&) const = default;
 };

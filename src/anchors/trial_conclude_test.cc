@@ -50,6 +50,27 @@ TEST(Conclude, StrictDevice) {
               ElementsAre("eku", "policy-oid", "specific-subordinate", "subject"));
 }
 
+TEST(Conclude, AHostNameLocksNoSignerOut) {
+  TrialBasis basis = BasisAt(1);
+  basis.tls = true;
+  std::vector<TrialResult> results;
+  for (const TrialSpec& s : PlanTrials(basis)) {
+    const bool host = s.varies == Varies::kHost;
+    results.push_back({.spec = s,
+                       .object = {},
+                       .verdict = "",
+                       .accepted = s.right_key && !s.tampered && s.level == 1 && !host});
+  }
+  const Conclusion c = Conclude("update", results);
+  ASSERT_TRUE(c.sound) << c.unsound;
+  EXPECT_EQ(c.host_checked, true);
+  EXPECT_THAT(c.lock_policy, ElementsAre("none"));
+  EXPECT_THAT(c.lock_policy_tried, ElementsAre("eku", "policy-oid", "subject"));
+  EXPECT_EQ(c.level_locked, true);
+  EXPECT_EQ(Conclude("update", Play(2, [](const TrialSpec&) { return true; })).host_checked,
+            std::nullopt);
+}
+
 TEST(Conclude, LenientDevice) {
   const Conclusion c = Conclude("update", Play(2, [](const TrialSpec&) { return true; }));
   ASSERT_TRUE(c.sound) << c.unsound;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "crypto/der.h"
 
@@ -70,6 +71,18 @@ Result<Bytes> TrialKeys::Spki(const TrialAlgorithm& a) {
   uint8_t* p = spki.data();
   i2d_PUBKEY(key, &p);
   return spki;
+}
+
+Result<SecretBytes> TrialKeys::Pkcs8(const TrialAlgorithm& a) {
+  BM_TRY(EVP_PKEY * key, Key(a));
+  using Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, decltype(&PKCS8_PRIV_KEY_INFO_free)>;
+  const Info info(EVP_PKEY2PKCS8(key), PKCS8_PRIV_KEY_INFO_free);
+  const int size = info ? i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr) : 0;
+  if (size <= 0) return std::unexpected(crypto::OpenSslError("trial.key", "encoding a trial key"));
+  SecretBytes out(static_cast<size_t>(size));
+  uint8_t* p = out.Write(SecretAccess{}).data();
+  i2d_PKCS8_PRIV_KEY_INFO(info.get(), &p);
+  return out;
 }
 
 Result<Bytes> TrialKeys::Sign(const TrialAlgorithm& a, ByteView message) {

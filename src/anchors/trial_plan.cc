@@ -26,8 +26,19 @@ std::optional<std::string> OrganizationOf(const plan::Anchor& anchor) {
   return names == 1 ? out : std::nullopt;
 }
 
+std::vector<std::string> DnsSubtreesOf(const plan::Anchor& anchor) {
+  constexpr std::string_view kDns = "dns:";
+  std::vector<std::string> out;
+  for (const std::string& name : anchor.name_constraints) {
+    if (name.starts_with(kDns) && name.size() > kDns.size())
+      out.push_back(name.substr(kDns.size()));
+  }
+  return out;
+}
+
 std::optional<TrialBasis> BasisOf(const plan::Plan& plan, const plan::Anchor& anchor) {
-  if (!IsBootAnchor(anchor) || !anchor.pki) return std::nullopt;
+  const bool tls = anchor.verifies == "tls-server" && !anchor.third_party;
+  if (!(tls || IsBootAnchor(anchor)) || !anchor.pki) return std::nullopt;
   const auto pki = std::ranges::find(plan.pkis, *anchor.pki, &plan::Pki::id);
   if (pki == plan.pkis.end()) return std::nullopt;
   TrialBasis b;
@@ -45,7 +56,8 @@ std::optional<TrialBasis> BasisOf(const plan::Plan& plan, const plan::Anchor& an
   b.anchor_algorithm = TrialAlgorithmOfKey(vocab::ToText(own));
   b.algorithm = b.level == 1 ? b.anchor_algorithm
                              : std::string(TrialAlgorithmOfKey(vocab::ToText(end_entity)));
-  b.names = OrganizationOf(anchor).has_value();
+  b.tls = tls;
+  b.names = OrganizationOf(anchor).has_value() || (tls && !DnsSubtreesOf(anchor).empty());
   if (b.algorithm.empty()) return std::nullopt;
   return b;
 }
@@ -77,9 +89,12 @@ std::vector<TrialSpec> PlanTrials(const TrialBasis& basis) {
     spec.level = level;
     if (level == 1) spec.algorithm = basis.anchor_algorithm;
   }
-  // What follows lies in the signer's certificate; at level 1 the signer is the anchor itself.
-  if (basis.level < 2) return out;
+  // What follows lies in the signer's certificate; at level 1 the signer of objects is the anchor
+  // itself, and a server's key has one all the same.
+  if (basis.level < 2 && !basis.tls) return out;
+  if (basis.tls) add(Varies::kHost, "host-name");
   for (const TrialAlgorithm& a : TrialAlgorithms()) {
+    if (basis.level < 2) break;  // the anchor's key is of one algorithm
     if (a.name != basis.algorithm) add(Varies::kAlgorithm, a.name).algorithm = a.name;
   }
   add(Varies::kEku, "eku").eku = false;

@@ -8,7 +8,7 @@
 namespace birthmark::anchors {
 namespace {
 
-constexpr std::array<std::pair<Varies, std::string_view>, 10> kVaries{{
+constexpr std::array<std::pair<Varies, std::string_view>, 11> kVaries{{
     {Varies::kNothing, "nothing"},
     {Varies::kLevel, "level"},
     {Varies::kAlgorithm, "algorithm"},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<Varies, std::string_view>, 10> kVaries{{
     {Varies::kSubordinate, "subordinate"},
     {Varies::kNames, "name-constraints"},
     {Varies::kSignature, "signature"},
+    {Varies::kHost, "host-name"},
     {Varies::kAnchorKey, "anchor-key"},
 }};
 

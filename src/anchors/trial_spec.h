@@ -25,6 +25,7 @@ enum class Varies {
   kSubordinate,  // under a subordinate CA other than the usual one
   kNames,        // a name outside of the anchor's name constraints
   kSignature,    // a bit of the signed content is flipped afterwards
+  kHost,         // a server's certificate for another host name than the one asked for
   kAnchorKey,    // a chain that looks the same and ends in a key of a forger
 };
 std::string_view ToText(Varies v);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <set>
@@ -327,6 +328,54 @@ TEST(TrialBuilder, NamesLieInsideTheConstraintUnlessThatIsTried) {
     if (spec.level < 3) continue;
     const auto above = crypto::Certificate::FromDer(object->x5chain[spec.level - 2]);
     EXPECT_EQ(above->subject() == "CN=Acme Update CA", spec.subordinate) << spec.id;
+  }
+}
+
+TEST(TrialServers, AreTriedAtLevelOneTooAndDifferInOneThing) {
+  TrialBasis basis = Basis(1);
+  basis.tls = true;
+  EXPECT_EQ(Ids(PlanTrials(basis)),
+            (std::set<std::string>{"update/good", "update/signature", "update/anchor-key",
+                                   "update/level-2", "update/host-name", "update/eku",
+                                   "update/policy-oid", "update/subject"}));
+  plan::Plan p = PlanWith({vocab::Algorithm::kEcdsaP256}, {}, {});
+  p.anchors[0].kinds = {vocab::AnchorKind::kPrivateCloud};
+  EXPECT_FALSE(BasisOf(p, p.anchors[0])) << "it says nothing of what it verifies";
+  p.anchors[0].verifies = "tls-server";
+  p.anchors[0].name_constraints = {"dns:acme.example", "dn:O=Acme"};
+  EXPECT_EQ(DnsSubtreesOf(p.anchors[0]), std::vector<std::string>{"acme.example"});
+  auto read = BasisOf(p, p.anchors[0]);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->tls && read->names);
+  p.anchors[0].third_party = true;
+  EXPECT_FALSE(BasisOf(p, p.anchors[0])) << "run by others: no key is at hand";
+
+  Bench bench;
+  bench.setup.host = "trial.acme.example";
+  bench.setup.elsewhere = "trial.elsewhere.example";
+  bench.setup.eku = "1.3.6.1.5.5.7.3.41";
+  for (const uint32_t level : {1u, 2u, 3u}) {
+    basis.level = level;
+    basis.names = true;
+    TrialBuilder builder(bench.setup, Keys(), bench.rng);
+    for (const TrialSpec& spec : PlanTrials(basis)) {
+      if (IsSlow(spec)) continue;
+      const auto server = builder.BuildServer(spec);
+      ASSERT_TRUE(server) << spec.id << ": " << server.error().ToString();
+      const auto own = crypto::Certificate::FromDer(server->chain[0]);
+      if (!own) continue;  // of a key that Birthmark does not speak
+      EXPECT_EQ(X509_check_host(own->x509(), server->host.data(), server->host.size(), 0, nullptr),
+                spec.varies != Varies::kHost)
+          << spec.id;
+      EXPECT_EQ(server->host == bench.setup.elsewhere, spec.varies == Varies::kNames);
+      EXPECT_EQ(own->eku().size(), spec.eku ? 2u : 0u) << "the plan's, and that of servers";
+      EXPECT_EQ(server->chain.size(), std::max(spec.level, 2u) - 1) << spec.id;
+      const bool pinned =
+          own->public_key() &&
+          std::ranges::equal(own->public_key()->spki(), bench.anchor->public_key().spki());
+      EXPECT_EQ(pinned, server->key == TrialServer::Key::kAnchor) << spec.id;
+      EXPECT_EQ(pinned, spec.level == 1 && spec.right_key) << spec.id;
+    }
   }
 }
 

@@ -401,6 +401,10 @@ Found PkiLockPolicy(const Case& c) {
   Measured m = FromTrial(c, "pki-lock-policy/1", shown);
   m.value = Set(shown.conclusion.lock_policy);
   m.notes = {"tried without, one at a time: " + List(shown.conclusion.lock_policy_tried)};
+  if (shown.conclusion.host_checked) {
+    m.notes.push_back(std::string("a server of another host name was ") +
+                      (*shown.conclusion.host_checked ? "refused" : "accepted"));
+  }
   found.measured = std::move(m);
   return found;
 }

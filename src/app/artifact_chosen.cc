@@ -74,10 +74,11 @@ Status FromAuthority(Chosen& out, Factory& f, const Authority& a, const Artifact
     return {};
   }
   BM_TRY(const crypto::PublicKey key, a.certificate.public_key());
+  BM_TRY(auto asker, f.keys.online->Open("log"));
   words.ca = a.id;
   words.issuer.assign(key.spki_digest().begin(), key.spki_digest().end());
   return SetRound(out,
-                  RoundSigner::OfAuthority(key, std::move(words),
+                  RoundSigner::OfAuthority(key, std::move(words), std::move(asker),
                                            o.round.value_or(f.layout.requests()), o.dry_run),
                   "carried");
 }

@@ -8,6 +8,7 @@
 #include "app/artifact_signers.h"
 #include "app/release.h"
 #include "artifact/cms.h"
+#include "artifact/debug.h"
 #include "artifact/fit.h"
 #include "artifact/mcuboot.h"
 #include "artifact/suit.h"
@@ -37,20 +38,10 @@ artifact::Signing SigningOf(const Chosen& by, bool with_root) {
   return out;
 }
 
-std::string PartitionOf(const plan::Plan& plan, const plan::Anchor& anchor) {
-  for (const plan::Stage& s : plan.stages) {
-    if (s.verified_by == anchor.id) return std::string(vocab::ToText(s.kind));
-  }
-  const bool boot =
-      std::ranges::find(anchor.kinds, vocab::AnchorKind::kFirstBoot) != anchor.kinds.end();
-  if (boot && anchor.verifies == "first-stage") return "first-stage";
-  return anchor.verifies == "bundle" ? "store" : "";
-}
-
 // PrepareImage makes a new version of a released image: other code, the same anchors inside.
 Result<Prepared> PrepareImage(Factory& f, const plan::Anchor& anchor, const ArtifactOptions& o,
                               uint64_t version, const Clock& clock) {
-  const std::string partition = PartitionOf(f.adopted.plan, anchor);
+  const std::string partition = PartitionVerified(f.adopted.plan, anchor);
   BM_TRY(const line::Firmware released, ReleaseImages(f, clock));
   const line::Image* before = partition.empty() ? nullptr : released.Find(partition);
   if (before == nullptr) {
@@ -82,7 +73,7 @@ Result<Prepared> PrepareImage(Factory& f, const plan::Anchor& anchor, const Arti
 Result<Prepared> PrepareUpdate(Factory& f, const plan::Anchor& anchor, const ArtifactOptions& o,
                                uint64_t version) {
   const plan::Product& product = f.adopted.plan.product;
-  const std::string partition = PartitionOf(f.adopted.plan, anchor);
+  const std::string partition = PartitionVerified(f.adopted.plan, anchor);
   artifact::UpdateManifest m;
   m.component = {product.id, !o.name.empty()     ? o.name
                              : partition.empty() ? anchor.verifies
@@ -119,14 +110,24 @@ Result<Prepared> PrepareCms(Factory& f, const ArtifactOptions& o, uint64_t versi
   return out;
 }
 
-Result<Prepared> PrepareBootImage(const plan::Anchor& anchor, const ArtifactOptions& o) {
+Result<Prepared> PrepareBootImage(const plan::Plan& plan, const plan::Anchor& anchor,
+                                  const ArtifactOptions& o) {
   BM_TRY(const std::shared_ptr<const MappedFile> file,
          MappedFile::Open(o.file, artifact::kMaxImage));
   Prepared out;
   out.name = o.name.empty() ? o.file.filename().string() : o.name;
   out.content = crypto::Sha256(file->view());
+  // An offline anchor makes what it signs from the file itself.
+  out.words.terms = offline::BootTerms{.pss = o.pss,
+                                       .key_name = o.kind == Kind::kFit ? anchor.id : "",
+                                       .configuration = o.configuration};
+  if (const plan::Pki* pki = anchor.pki ? plan.FindPki(*anchor.pki) : nullptr;
+      pki != nullptr && !pki->levels.empty() && !o.signer.empty()) {
+    out.words.object.assign(file->view().begin(), file->view().end());
+  }
   if (o.kind == Kind::kFit) {
-    out.make = [file, terms = artifact::FitTerms{anchor.id, o.configuration}](const Chosen& by) {
+    out.make = [file,
+                terms = artifact::FitTerms{anchor.id, o.configuration, o.pss}](const Chosen& by) {
       return artifact::SignFit(file->view(), terms, SigningOf(by, false));
     };
     return out;
@@ -191,6 +192,22 @@ Result<Prepared> PrepareTam(Factory& f, const ArtifactOptions& o, uint64_t versi
   out.content = crypto::Sha256(artifact::EncodeTamMessage(m));
   out.words.name = o.action;
   out.make = [m](const Chosen& by) { return artifact::SignTam(m, SigningOf(by, true)); };
+  return out;
+}
+
+Result<Prepared> PrepareDebug(const ArtifactOptions& o) {
+  const auto nonce = FromHex(o.nonce);
+  if (!nonce || nonce->empty() || o.serial.empty()) {
+    return Usage("artifact.options", "an answer is for one device and one challenge of it",
+                 "birthmark unit unlock --device URI prints --nonce and --serial");
+  }
+  const artifact::DebugAnswer answer{.nonce = *nonce, .serial = o.serial};
+  Prepared out;
+  out.name = o.serial;
+  out.content = crypto::Sha256(artifact::EncodeDebugAnswer(answer));
+  out.make = [answer](const Chosen& by) {
+    return artifact::SignDebugAnswer(answer, SigningOf(by, true));
+  };
   return out;
 }
 
@@ -298,17 +315,30 @@ Result<Prepared> PrepareKind(Factory& f, const plan::Anchor& anchor, const Artif
       return PrepareTam(f, o, version);
     case Kind::kTlsServer:
       return PrepareServer(f, anchor, o, keys, clock);
+    case Kind::kDebugUnlock:
+      return PrepareDebug(o);
     default:
-      return PrepareBootImage(anchor, o);
+      return PrepareBootImage(f.adopted.plan, anchor, o);
   }
 }
 
 }  // namespace
 
+std::string PartitionVerified(const plan::Plan& plan, const plan::Anchor& anchor) {
+  for (const plan::Stage& s : plan.stages) {
+    if (s.verified_by == anchor.id) return std::string(vocab::ToText(s.kind));
+  }
+  const bool boot =
+      std::ranges::find(anchor.kinds, vocab::AnchorKind::kFirstBoot) != anchor.kinds.end();
+  if (boot && anchor.verifies == "first-stage") return "first-stage";
+  return anchor.verifies == "bundle" ? "store" : "";
+}
+
 Result<Prepared> PrepareArtifact(Factory& f, const plan::Anchor& anchor, const ArtifactOptions& o,
                                  uint64_t version, const KeySource& keys, const Clock& clock) {
   const bool tls = o.kind == Kind::kTlsServer;
-  if (tls != (anchor.verifies == "tls-server")) {
+  const bool debug = o.kind == Kind::kDebugUnlock;
+  if (tls != (anchor.verifies == "tls-server") || debug != (anchor.verifies == "debug-unlock")) {
     return Refused("artifact.verifies",
                    fmt::format("anchor \"{}\" verifies {}, and the artifact is a {}", anchor.id,
                                anchor.verifies, artifact::ToText(o.kind)),

@@ -22,4 +22,7 @@ struct Prepared {
 Result<Prepared> PrepareArtifact(Factory& f, const plan::Anchor& anchor, const ArtifactOptions& o,
                                  uint64_t version, const KeySource& keys, const Clock& clock);
 
+// PartitionVerified is where the images are that an anchor verifies; empty: nowhere in a device.
+std::string PartitionVerified(const plan::Plan& plan, const plan::Anchor& anchor);
+
 }  // namespace birthmark::app

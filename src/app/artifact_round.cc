@@ -5,10 +5,13 @@
 
 #include <algorithm>
 
+#include "artifact/cms_attributes.h"
 #include "cbor/reflect.h"
+#include "crypto/der.h"
 #include "crypto/digest.h"
-#include "custody/dkg_folder.h"
 #include "custody/frost.h"
+#include "custody/renewal_folder.h"
+#include "offline/artifact_octets.h"
 
 namespace birthmark::app {
 namespace {
@@ -21,7 +24,7 @@ std::unexpected<Error> Waits(std::string what) {
 
 Result<custody::ShareSet> ReadSet(const fs::path& made) {
   if (fs::is_directory(made)) {
-    BM_TRY(custody::MadeApart apart, custody::ReadMade(made));
+    BM_TRY(custody::MadeApart apart, custody::ReadSetApart(made));
     return std::move(apart.set);
   }
   BM_TRY(const Bytes file, ReadFile(made, kMaxSet));
@@ -49,27 +52,43 @@ std::unique_ptr<RoundSigner> RoundSigner::OfKey(const crypto::PublicKey& key,
 
 std::unique_ptr<RoundSigner> RoundSigner::OfAuthority(const crypto::PublicKey& key,
                                                       offline::ArtifactRequest request,
+                                                      std::unique_ptr<crypto::Signer> asker,
                                                       const fs::path& folder, bool dry_run) {
   std::unique_ptr<RoundSigner> out(new RoundSigner(key, folder, dry_run));
   out->request_ = std::move(request);
+  out->asker_ = std::move(asker);
   return out;
 }
 
 Result<Bytes> RoundSigner::Sign(ByteView message) {
-  if (request_) return FromAuthority(message);
+  if (request_) return FromAuthority(message, std::nullopt);
+  if (!set_) return FromKey(message, std::nullopt);
   BM_CHECK(PutMessage(message));
-  if (set_) return FromHolders(message);
+  return FromHolders(message);
+}
+
+Result<Bytes> RoundSigner::SignPss(ByteView message, crypto::PssSalt salt) {
+  return request_ ? FromAuthority(message, salt) : FromKey(message, salt);
+}
+
+Result<Bytes> RoundSigner::FromKey(ByteView message, std::optional<crypto::PssSalt> pss) {
+  BM_CHECK(PutMessage(message));
+  const std::string how = !pss ? ""
+                               : fmt::format(" with RSASSA-PSS, SHA-256 and a salt of {} octets",
+                                             crypto::PssSaltSize(key_.algorithm(), *pss));
   const fs::path file = folder_ / "signature";
   if (!fs::exists(file)) {
-    return Waits(fmt::format("sign {} where the key is, and put the signature into {}",
-                             (folder_ / "message").string(), file.string()));
+    return Waits(fmt::format("sign {} where the key is{}, and put the signature into {}",
+                             (folder_ / "message").string(), how, file.string()));
   }
   BM_TRY(Bytes signature, ReadFile(file, kMaxSignature));
-  if (key_.Verify(message, signature)) return signature;
+  if (pss ? crypto::VerifyPss(key_, message, signature, *pss) : key_.Verify(message, signature))
+    return signature;
   return Refused("artifact.carried",
                  file.string() + ": it is not this signer's signature over the message",
-                 "sign the file message that is beside it, with SHA-256 where the key is ECDSA or "
-                 "RSA");
+                 pss ? "sign the file message that is beside it" + how
+                     : "sign the file message that is beside it, with SHA-256 where the key is "
+                       "ECDSA or RSA");
 }
 
 // PutMessage writes what is to be signed; a folder serves one artifact.
@@ -125,22 +144,38 @@ Result<Bytes> RoundSigner::FromHolders(ByteView message) {
                   file.string()));
 }
 
-Result<Bytes> RoundSigner::FromAuthority(ByteView message) {
-  request_->message.assign(message.begin(), message.end());
+Result<Bytes> RoundSigner::FromAuthority(ByteView message, std::optional<crypto::PssSalt> pss) {
+  if (offline::CarriesFile(request_->kind)) {
+    request_->key = Bytes(key_.spki().begin(), key_.spki().end());
+  } else {
+    request_->message.assign(message.begin(), message.end());
+  }
+  if (request_->kind == "cms") {
+    // What the attributes hold is the digest by this key's hash.
+    crypto::DerReader outer(message);
+    BM_TRY(const ByteView set, outer.Expect(0x31));
+    BM_TRY(const artifact::CmsSigned said, artifact::ReadCmsAttributes(set));
+    request_->content = said.digest;
+  }
   const Digest digest = offline::ArtifactRequestDigest(*request_);
   const std::string name = ToHex(digest).substr(0, 16);
   const fs::path asks = folder_ / (name + ".artifact-request");
   const fs::path answers = folder_ / (name + ".artifact-response");
   if (fs::exists(answers)) {
     BM_TRY(const std::string text, ReadTextFile(answers, offline::kMaxArtifactRequest));
-    BM_TRY(Bytes signature, offline::ReadArtifactResponse(text, digest, message, key_));
+    const offline::ArtifactOctets octets{.message = Bytes(message.begin(), message.end()),
+                                         .pss = pss};
+    BM_TRY(Bytes signature, offline::ReadArtifactResponse(text, digest, octets, key_));
     asked_ = digest;
     answered_ = crypto::Sha256(AsBytes(text));
     return signature;
   }
-  const std::string text = offline::WriteArtifactRequest(*request_);
-  // What the offline side would refuse is refused here.
+  BM_TRY(const std::string text, offline::WriteArtifactRequest(*request_, asker_.get()));
+  // What the offline side would refuse, or sign otherwise, is refused here.
   BM_CHECK(offline::ReadArtifactRequest(text));
+  BM_TRY(const offline::ArtifactOctets there, offline::OctetsOf(*request_));
+  if (!std::ranges::equal(there.message, message))
+    return Internal("artifact.carried", "the offline side would sign other octets");
   if (!dry_run_) {
     if (!fs::exists(asks)) asked_ = digest;
     BM_CHECK(MakeDirs(folder_, 0700));

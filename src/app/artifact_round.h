@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/files.h"
-#include "crypto/key.h"
+#include "crypto/pss.h"
 #include "custody/share.h"
 #include "offline/artifact_request.h"
 
@@ -19,7 +19,7 @@ namespace birthmark::app {
 // kWaits is the error of a signature that has not come back: its message says what to do next.
 inline constexpr std::string_view kWaits = "artifact.waits";
 
-class RoundSigner : public crypto::Signer {
+class RoundSigner : public crypto::Signer, public crypto::PssSigner {
  public:
   // OfThreshold signs with the holders of a threshold key: `made` is the folder of its making
   // (docs/ceremonies.md) or a file with its public set. The folder gets "message", then "request";
@@ -31,9 +31,10 @@ class RoundSigner : public crypto::Signer {
   static std::unique_ptr<RoundSigner> OfKey(const crypto::PublicKey& key, const fs::path& folder,
                                             bool dry_run);
   // OfAuthority asks an offline anchor's own key: ID.artifact-request, ID.artifact-response.
-  // `request` lacks the octets, which Sign fills in.
+  // `request` lacks the octets, which Sign fills in; `asker` signs it.
   static std::unique_ptr<RoundSigner> OfAuthority(const crypto::PublicKey& key,
                                                   offline::ArtifactRequest request,
+                                                  std::unique_ptr<crypto::Signer> asker,
                                                   const fs::path& folder, bool dry_run);
 
   const crypto::PublicKey& public_key() const override { return key_; }
@@ -41,6 +42,7 @@ class RoundSigner : public crypto::Signer {
   // artifact.carried (what came back does not verify), those of custody::MakeRequest, Aggregate and
   // offline::ReadArtifactResponse.
   Result<Bytes> Sign(ByteView message) override;
+  Result<Bytes> SignPss(ByteView message, crypto::PssSalt salt) override;
   // asked and answered name a request to an offline anchor and what answered it.
   const std::optional<Digest>& asked() const { return asked_; }
   const std::optional<Digest>& answered() const { return answered_; }
@@ -49,8 +51,9 @@ class RoundSigner : public crypto::Signer {
  private:
   RoundSigner(crypto::PublicKey key, fs::path folder, bool dry_run)
       : key_(std::move(key)), folder_(std::move(folder)), dry_run_(dry_run) {}
+  Result<Bytes> FromKey(ByteView message, std::optional<crypto::PssSalt> pss);
   Result<Bytes> FromHolders(ByteView message);
-  Result<Bytes> FromAuthority(ByteView message);
+  Result<Bytes> FromAuthority(ByteView message, std::optional<crypto::PssSalt> pss);
   Status PutMessage(ByteView message);
 
   crypto::PublicKey key_;
@@ -58,6 +61,7 @@ class RoundSigner : public crypto::Signer {
   bool dry_run_;
   std::optional<custody::ShareSet> set_;
   std::optional<offline::ArtifactRequest> request_;
+  std::unique_ptr<crypto::Signer> asker_;
   std::optional<Digest> asked_, answered_;
 };
 

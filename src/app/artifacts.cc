@@ -21,7 +21,9 @@ using artifact::Kind;
 
 Result<uint64_t> NumberOfVersion(const ArtifactOptions& o) {
   if (o.version.empty()) {
-    if (o.kind == Kind::kFit || o.kind == Kind::kCms || o.kind == Kind::kTlsServer) return 0;
+    if (o.kind == Kind::kFit || o.kind == Kind::kCms || o.kind == Kind::kTlsServer ||
+        o.kind == Kind::kDebugUnlock)
+      return 0;
     return Usage("artifact.version", "a device tells old from new by the version",
                  "--version N, above the last one");
   }

@@ -31,7 +31,9 @@ struct ArtifactOptions {
   fs::path sbom;                 // update
   std::string sbom_uri, uri;
   std::string configuration;              // fit
+  bool pss = false;                       // fit: padding = "pss"
   std::string action, target, uid, like;  // tam
+  std::string nonce, serial;              // debug-unlock: of the device's challenge
   bool again = false;                     // a version that is not above the last one
   bool dry_run = false;
 };

@@ -78,7 +78,8 @@ Result<ceremony::Script> FinishScript(ceremony::Script s) {
   ceremony::ParsedScript parsed = ceremony::ParseScript(ceremony::FormatScript(s));
   if (!parsed.script || parsed.findings.HasErrors())
     return Refused("ceremony.findings",
-                   "the ceremony would have errors:\n" + parsed.findings.ToString());
+                   "the ceremony would have errors:\n" + parsed.findings.ToString(),
+                   "mend what they name in the plan, or choose keys with --keys");
   return *parsed.script;
 }
 
@@ -136,6 +137,19 @@ Result<ceremony::Script> ScriptFromPlan(const plan::Plan& plan, const NewCeremon
   s.product = plan.product.id;
   s.plan = plan.digest;
   for (const plan::Pki& pki : plan.pkis) BM_CHECK(AddKeys(s, plan, pki));
+  std::vector<std::string> named = what.keys;
+  if (!what.apart.empty()) named.push_back(what.apart);
+  for (const std::string& id : named) {
+    if (s.FindKey(id) == nullptr)
+      return Refused("ceremony.other-key",
+                     fmt::format("no offline level of the plan has the key {}", id),
+                     "name one as PKI-LEVEL.1, such as identity-1.1");
+  }
+  if (!what.keys.empty())
+    std::erase_if(s.keys, [&](const ceremony::ScriptKey& k) {
+      return std::ranges::find(what.keys, k.id) == what.keys.end();
+    });
+  for (ceremony::ScriptKey& k : s.keys) k.apart = k.id == what.apart;
   if (s.keys.empty())
     return Refused("ceremony.nothing-offline", "no PKI of this plan has an offline level",
                    "mark a level with offline = true; its key is made in a ceremony");

@@ -21,8 +21,9 @@ struct NewCeremony {
   ceremony::Kind kind = ceremony::Kind::kMake;
   std::string title;  // empty: a usual one
   bool rehearsal = true;
-  std::vector<std::string> keys;  // of a later ceremony; empty: all that are there
+  std::vector<std::string> keys;  // these alone; empty: all that the kind fits
   fs::path requests;              // folder of requests to sign; empty: none
+  std::string apart;              // a threshold key that its holders' machines make together
 };
 
 // ScriptFromPlan writes a make ceremony for all offline levels of all PKIs of a plan. Errors:

@@ -6,10 +6,12 @@
 #include <algorithm>
 
 #include "anchors/trial_build.h"
+#include "cbor/cose.h"
 #include "crypto/digest.h"
 #include "crypto/software_signer.h"
 #include "link/image.h"
 #include "link/owner_area.h"
+#include "voucher/message.h"
 
 namespace birthmark::app {
 namespace {
@@ -30,6 +32,12 @@ const plan::Anchor* VerifierOf(const plan::Plan& plan, const std::string& partit
     if (vocab::ToText(s.kind) == partition && s.verified_by) return plan.FindAnchor(*s.verified_by);
   }
   return nullptr;
+}
+
+// VoucherVerifier is the anchor that says whose a device is; null: none does.
+const plan::Anchor* VoucherVerifier(const plan::Plan& plan) {
+  const auto it = std::ranges::find(plan.anchors, "voucher", &plan::Anchor::verifies);
+  return it == plan.anchors.end() ? nullptr : &*it;
 }
 
 // ArrivesLater is true for an anchor that an owner brings: nothing of it leaves the factory.
@@ -144,11 +152,14 @@ std::vector<ChangePlan> PlanChanges(const plan::Plan& plan, const line::Firmware
     } else if (ArrivesLater(a)) {
       p.partition = "owner";
       const std::optional<link::OwnerArea> area = link::OwnerAreaOf(board->name);
-      if (area && !area->internal) {
-        p.ways = {"chip"};
-      } else {
-        p.why_not = "a voucher brings it, and nothing else reaches where it is kept";
+      const plan::Anchor* masa = VoucherVerifier(plan);
+      // A voucher is for a serial number, which such a board takes before it is closed.
+      if (masa != nullptr && plan.FindStep(vocab::StepKind::kPrivateMemoryInit) != nullptr) {
+        p.verifier = masa->id;
+        p.ways.push_back("voucher");
       }
+      if (area && !area->internal) p.ways.push_back("chip");
+      p.ways.push_back("reset");
     } else if (p.partition.empty() && &a == boot) {
       p.ways = {"fuses", "port"};
     } else if (p.partition.empty()) {
@@ -200,7 +211,9 @@ Result<bool> ChangeTrials::InUse(const std::string& partition, ByteView image) {
   BM_TRY(std::vector<link::BootStage> boot, console->BootReport());
   const Digest meant = crypto::Sha256(image);
   return std::ranges::any_of(boot, [&](const link::BootStage& s) {
-    return s.partition == partition && s.usable && std::ranges::equal(s.sha256, meant);
+    const bool here =
+        s.partition == partition || (partition == "application" && s.partition == "application-b");
+    return here && s.usable && std::ranges::equal(s.sha256, meant);
   });
 }
 
@@ -225,7 +238,10 @@ Result<ledger::ChangeTry> ChangeTrials::Update(const Container& c, ByteView imag
   if (!t.accepted) return t;
   BM_CHECK(device_.Restart());
   BM_TRY(t.held, InUse(c.partition, image));
-  BM_CHECK(device_.Clip(c.partition, c.released));
+  // An application is on trial in the other buffer: nobody confirms it, so the next restart goes
+  // back.
+  BM_CHECK(c.partition == "application" ? device_.Restart()
+                                        : device_.Clip(c.partition, c.released));
   return t;
 }
 
@@ -378,7 +394,92 @@ Status ChangeTrials::TryFuses(ledger::ChangesTried& out) {
   return {};
 }
 
-Status ChangeTrials::TryOwner(ledger::ChangesTried& out) {
+Result<bool> ChangeTrials::OwnedBy(const Bytes* certificate) {
+  BM_CHECK(device_.Restart());
+  BM_TRY(link::DeviceConsole * console, device_.Console());
+  BM_TRY(std::vector<link::AnchorInForce> now, console->AnchorsInForce());
+  std::erase_if(now, [](const link::AnchorInForce& a) { return a.place != "owner"; });
+  return certificate == nullptr
+             ? now.empty()
+             : now.size() == 1 &&
+                   std::ranges::equal(now.front().sha256, crypto::Sha256(*certificate));
+}
+
+Status ChangeTrials::TryVouchers(const ChangePlan& what, ledger::ChangesTried& out) {
+  const plan::Anchor& masa = *plan_.FindAnchor(what.verifier);
+  const auto chain = masa.pki ? signers_.find(*masa.pki) : signers_.end();
+  if (chain == signers_.end() || chain->second.key_id.empty()) return {};
+  BM_TRY(auto right, keys_.Open(chain->second.key_id));
+  BM_TRY(auto wrong, crypto::SoftwareSigner::Generate(right->algorithm()));
+  BM_TRY(const Bytes first, OtherCertificate());
+  BM_TRY(const Bytes second, OtherCertificate());
+  const Time now = SystemClock().Now();
+  // Nobody first: the last one would be hidden by an owner who is there already.
+  const struct {
+    std::string_view aspect, by;
+    const Bytes* owner;
+  } tries[] = {{"add", "nobody", &first},         {"add", "wrong-key", &first},
+               {"add", "right-key", &first},      {"replace", "nobody", &second},
+               {"replace", "wrong-key", &second}, {"replace", "right-key", &second}};
+  for (const auto& t : tries) {
+    voucher::Statement s;
+    s.created_on = now;
+    s.expires_on = now + std::chrono::hours(1);
+    s.serial_number = Sacrifice::kSerial;
+    s.assertion = voucher::Assertion::kLogged;
+    s.pinned_domain_cert = *t.owner;
+    BM_TRY(Bytes object, voucher::Sign(s, voucher::Form::kCose, chain->second.chain, now, *right));
+    if (t.by != "right-key") {
+      BM_TRY(cbor::CoseSign1 m, cbor::ParseCose(object));
+      if (t.by == "nobody") {
+        std::ranges::fill(m.signature, uint8_t{0});
+      } else {
+        cbor::CoseSigning how;
+        how.headers = m.headers;
+        BM_TRY(m, cbor::SignCose(how, *m.payload, *wrong));
+      }
+      object = cbor::EncodeCose(m);
+    }
+    BM_TRY(link::DeviceConsole * console, device_.Console());
+    BM_TRY(const link::VoucherJudged said, console->GiveVoucher(object));
+    BM_TRY(const bool held, OwnedBy(t.owner));
+    out.results.push_back({.by = std::string(t.by),
+                           .way = "voucher",
+                           .held = held,
+                           .aspect = std::string(t.aspect),
+                           .object = crypto::Sha256(object),
+                           .signer = t.by == "right-key" ? masa.id : "",
+                           .verdict = said.text,
+                           .accepted = said.accepted});
+  }
+  return {};
+}
+
+// TryReset asks for what a person at the device may do, with nobody there: the console alone must
+// not be enough.
+Status ChangeTrials::TryReset(ledger::ChangesTried& out) {
+  BM_TRY(link::DeviceConsole * console, device_.Console());
+  const Result<bool> done = console->ResetOwner();
+  if (!done && !link::IsRefusal(done.error())) return std::unexpected(done.error());
+  BM_TRY(const bool gone, OwnedBy(nullptr));
+  out.results.push_back({.by = "nobody",
+                         .way = "reset",
+                         .held = done.has_value() && gone,
+                         .aspect = "remove",
+                         .object = crypto::Sha256(AsBytes("owner reset")),
+                         .signer = {},
+                         .verdict = done ? "forgotten" : done.error().message,
+                         .accepted = done.has_value()});
+  return {};
+}
+
+Status ChangeTrials::TryOwner(const ChangePlan& what, ledger::ChangesTried& out) {
+  auto has = [&](std::string_view way) {
+    return std::ranges::find(what.ways, way) != what.ways.end();
+  };
+  if (has("voucher")) BM_CHECK(TryVouchers(what, out));
+  BM_CHECK(TryReset(out));
+  if (!has("chip")) return {};
   const link::OwnerArea area = *link::OwnerAreaOf(device_.board().name);
   BM_TRY(Bytes first, OtherCertificate());
   BM_TRY(Bytes second, OtherCertificate());
@@ -392,14 +493,7 @@ Status ChangeTrials::TryOwner(ledger::ChangesTried& out) {
       std::ranges::copy(link::OwnerCell({*certificate}, sequence++), region.begin());
     }
     BM_CHECK(device_.ClipAt(area.offset, region));
-    BM_CHECK(device_.Restart());
-    BM_TRY(link::DeviceConsole * console, device_.Console());
-    BM_TRY(std::vector<link::AnchorInForce> now, console->AnchorsInForce());
-    std::erase_if(now, [](const link::AnchorInForce& a) { return a.place != "owner"; });
-    const bool held = certificate == nullptr
-                          ? now.empty()
-                          : now.size() == 1 && std::ranges::equal(now.front().sha256,
-                                                                  crypto::Sha256(*certificate));
+    BM_TRY(const bool held, OwnedBy(certificate));
     out.results.push_back({.by = "nobody",
                            .way = "chip",
                            .held = held,
@@ -416,7 +510,7 @@ Result<ledger::ChangesTried> ChangeTrials::Try(const ChangePlan& what) {
   ledger::ChangesTried out{
       .unit = device_.unit(), .anchor = what.anchor, .results = {}, .verifier = device_.core()};
   BM_CHECK(what.partition.empty()      ? TryFuses(out)
-           : what.partition == "owner" ? TryOwner(out)
+           : what.partition == "owner" ? TryOwner(what, out)
                                        : TryImage(what, out));
   return out;
 }

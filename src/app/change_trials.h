@@ -19,7 +19,7 @@ struct ChangePlan {
   std::string anchor;
   std::string partition;          // empty: the fuses; "owner": the owner's area
   std::string verifier;           // the anchor whose key is the right one; empty: nobody's is
-  std::vector<std::string> ways;  // "update", "chip", "fuses", "port"
+  std::vector<std::string> ways;  // "update", "voucher", "chip", "reset", "fuses", "port"
   std::string why_not;            // why nothing is offered; empty: it is
 };
 
@@ -40,7 +40,11 @@ class ChangeTrials {
  private:
   struct Container;
   Status TryFuses(ledger::ChangesTried& out);
-  Status TryOwner(ledger::ChangesTried& out);
+  Status TryOwner(const ChangePlan& what, ledger::ChangesTried& out);
+  Status TryVouchers(const ChangePlan& what, ledger::ChangesTried& out);
+  Status TryReset(ledger::ChangesTried& out);
+  // OwnedBy restarts the device and tells whether it believes that owner alone, or nobody.
+  Result<bool> OwnedBy(const Bytes* certificate);
   Status TryImage(const ChangePlan& what, ledger::ChangesTried& out);
   Result<Container> Open(const ChangePlan& what);
   Result<bool> InUse(const std::string& partition, ByteView image);

@@ -4,8 +4,6 @@
 #include <openssl/pem.h>
 
 #include "base/files.h"
-#include "cbor/codec.h"
-#include "cbor/cose.h"
 #include "crypto/software_signer.h"
 #include "pki/profile.h"
 
@@ -122,21 +120,6 @@ Result<link::DeviceConsole> OpenConsole(const std::string& uri) {
   BM_TRY(link::Uri parsed, link::ParseUri(uri));
   BM_TRY(auto stream, link::OpenStream(parsed));
   return link::DeviceConsole::Over(std::move(stream));
-}
-
-Result<Bytes> CacertsMessage(const std::vector<crypto::Certificate>& cacerts, ByteView nonce,
-                             const std::vector<crypto::Certificate>& chain,
-                             crypto::Signer& signer) {
-  cbor::Array list;
-  for (const crypto::Certificate& c : cacerts)
-    list.emplace_back(Bytes(c.der().begin(), c.der().end()));
-  const Bytes payload = cbor::Encode(cbor::Value(
-      cbor::Map{{"nonce", Bytes(nonce.begin(), nonce.end())}, {"cacerts", std::move(list)}}));
-  cbor::CoseSigning how;
-  for (const crypto::Certificate& c : chain)
-    how.headers.x5chain.emplace_back(c.der().begin(), c.der().end());
-  BM_TRY(cbor::CoseSign1 m, cbor::SignCose(how, payload, signer));
-  return cbor::EncodeCose(m);
 }
 
 }  // namespace birthmark::app

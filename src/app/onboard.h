@@ -36,9 +36,4 @@ Result<Bytes> MakeRequest(const RequestOptions& options, const Clock& clock, Rng
 // OpenConsole opens a device's console by its link. Errors: link.uri, those of DeviceConsole.
 Result<link::DeviceConsole> OpenConsole(const std::string& uri);
 
-// CacertsMessage is what an owner tells its device: new certificates, signed under those that are
-// in force. It stands for the TLS session in which EST would give them (RFC 7030 section 4.1).
-Result<Bytes> CacertsMessage(const std::vector<crypto::Certificate>& cacerts, ByteView nonce,
-                             const std::vector<crypto::Certificate>& chain, crypto::Signer& signer);
-
 }  // namespace birthmark::app

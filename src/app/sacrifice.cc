@@ -43,6 +43,7 @@ Status Sacrifice::Install(const plan::Plan& plan, const line::Firmware& firmware
   BM_TRY(link::DeviceConsole * console, Console());
   if (plan.FindStep(StepKind::kPrivateMemoryInit) != nullptr) {
     BM_CHECK(console->InitialisePrivateMemory());
+    if (plan.board != plan::Board::kBulb) BM_CHECK(console->SetSerial(kSerial));
   }
   BM_CHECK(console->FlashErase("test-image"));
   return Restart();

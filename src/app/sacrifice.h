@@ -14,6 +14,8 @@ namespace birthmark::app {
 
 class Sacrifice {
  public:
+  // kSerial is its serial number, where the plan's firmware lets it have one.
+  static constexpr const char* kSerial = "SACRIFICED";
   // Place makes the device, with its locks closed. Errors: those of the link.
   static Result<std::unique_ptr<Sacrifice>> Place(const Layout& layout, const plan::Plan& plan,
                                                   const line::Firmware& firmware);

@@ -11,27 +11,13 @@
 #include "custody/message.h"
 #include "custody/nonce_file.h"
 #include "custody/share_file.h"
-#include "custody/sheet.h"
 #include "custody/words.h"
-#include "hardware/pkcs11/uri.h"
-#include "keystore/pkcs11/data_object.h"
 
 namespace birthmark::app {
 namespace {
 
 // 49 words of 5 letters with room for white space.
 constexpr size_t kMaxTypedWords = 4096;
-
-Result<keystore::Pin> PinOfCard(const std::string& text, const CardPin& pin) {
-  BM_TRY(const hardware::Pkcs11Uri uri, hardware::ParsePkcs11Uri(text));
-  keystore::PassphraseSource source = pin.source;
-  source.prompt = "PIN of the card: ";
-  if (uri.pin_source) {
-    BM_TRY(source.file, hardware::PinPath(*uri.pin_source));
-  }
-  return keystore::Pin{.read = [source] { return keystore::ReadPassphrase(source); },
-                       .last_try = pin.last_try};
-}
 
 Status RefuseToReplace(const fs::path& file) {
   std::error_code ignored;
@@ -44,23 +30,18 @@ Status RefuseToReplace(const fs::path& file) {
 
 bool OnCard(std::string_view where) { return where.starts_with("pkcs11:"); }
 
-Status StoreOnCard(const fs::path& file, const std::string& uri, const CardPin& pin) {
-  BM_TRY(const std::string sealed, ReadTextFile(file, custody::kMaxShareFile));
-  BM_CHECK(custody::CheckShareFile(sealed));
-  BM_TRY(const keystore::Pin source, PinOfCard(uri, pin));
-  return keystore::PutDataObject(uri, AsBytes(sealed), source);
+Result<std::string> SealedShare(const std::string& where, const ReadCard& card) {
+  if (!OnCard(where)) return ReadTextFile(where, custody::kMaxShareFile);
+  if (!card)
+    return Refused("share.card", where + ": this program reaches no smartcards",
+                   "use birthmark in place of birthmark-offline, or the share's file");
+  return card(where);
 }
 
 Result<HeldShare> OpenHeldShare(const std::string& where, keystore::PassphraseSource passphrase,
-                                const CardPin& pin) {
+                                const ReadCard& card) {
   HeldShare held{.file = where, .sealed = {}, .share = {}, .passphrase = {}};
-  if (OnCard(where)) {
-    BM_TRY(const keystore::Pin source, PinOfCard(where, pin));
-    BM_TRY(const Bytes octets, keystore::GetDataObject(where, source));
-    held.sealed = AsText(octets);
-  } else {
-    BM_TRY(held.sealed, ReadTextFile(where, custody::kMaxShareFile));
-  }
+  BM_TRY(held.sealed, SealedShare(where, card));
   BM_CHECK(custody::CheckShareFile(held.sealed));
   passphrase.prompt = "Passphrase of the share: ";
   BM_TRY(held.passphrase, keystore::ReadPassphrase(passphrase));
@@ -97,16 +78,6 @@ Result<SecretBytes> ReadWords(int fd) {
   }
   return Refused("share.mistyped", "far more was typed than the words of a share",
                  "type the seven lines of the sheet alone");
-}
-
-Status WriteSheet(const std::string& sealed, const custody::Share* plain, const fs::path& page) {
-  SecretBytes words;
-  if (plain != nullptr) {
-    BM_TRY(words, custody::ToWords(*plain));
-  }
-  BM_TRY(const SecretBytes html,
-         custody::MakeSheet({.sealed = sealed, .words = AsText(words.Read(SecretAccess()))}));
-  return WriteFileAtomic(page, html.Read(SecretAccess()), 0600);
 }
 
 fs::path NoncesBeside(const fs::path& share_file) {

@@ -4,6 +4,7 @@
 // one thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,22 +23,19 @@ struct HeldShare {
   SecretBytes passphrase;
 };
 
-// CardPin says where a card's PIN comes from; a URI's pin-source wins.
-struct CardPin {
-  keystore::PassphraseSource source;
-  bool last_try = false;
-};
+// ReadCard reads a share's sealed text from a smartcard by its URI (share_card.h); empty in
+// programs that reach no cards.
+using ReadCard = std::function<Result<std::string>(const std::string& uri)>;
 // OnCard tells whether a share is named by a pkcs11: URI and not by a file.
 bool OnCard(std::string_view where);
+// SealedShare is a share's sealed text, from its file or card. Errors: those of ReadFile and of a
+// card; share.card.
+Result<std::string> SealedShare(const std::string& where, const ReadCard& card);
 
-// OpenHeldShare reads a share file, or a share on a smartcard, and asks for its passphrase. Errors:
-// those of ReadFile, of a card (keystore.pin, keystore.missing, …), ReadPassphrase and
-// custody::OpenShare.
+// OpenHeldShare reads a share and asks for its passphrase. Errors: those of SealedShare,
+// ReadPassphrase and custody::OpenShare.
 Result<HeldShare> OpenHeldShare(const std::string& where, keystore::PassphraseSource passphrase,
-                                const CardPin& pin = {});
-// StoreOnCard writes a share file into a smartcard as it is, sealed with its passphrase: the card
-// adds its PIN and its body to it. Errors: custody.CheckShareFile's, keystore.exists and the like.
-Status StoreOnCard(const fs::path& file, const std::string& uri, const CardPin& pin);
+                                const ReadCard& card = {});
 
 // RestoreShare reads typed words and writes them to a share file under a new passphrase; an
 // existing file is not written over. Errors: share.exists, share.mistyped, those of ReadPassphrase
@@ -46,10 +44,6 @@ Result<custody::Share> RestoreShare(const SecretBytes& words, const fs::path& fi
                                     keystore::PassphraseSource passphrase, bool dry_run);
 // ReadWords reads what is typed, to its end. Errors: share.mistyped (far too much), share.read.
 Result<SecretBytes> ReadWords(int fd);
-
-// WriteSheet writes the page of a share file, with the plain words on it where that is wanted.
-// Errors: those of custody::MakeSheet and WriteFileAtomic.
-Status WriteSheet(const std::string& sealed, const custody::Share* plain, const fs::path& page);
 
 // NoncesBeside is where the nonces of a share file wait between committing and signing.
 fs::path NoncesBeside(const fs::path& share_file);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/shares.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "app/share_card.h"
 #include "custody/message.h"
 #include "custody/seeded_rng.h"
 #include "custody/share_file.h"
@@ -45,6 +44,8 @@ TEST_F(SharesTest, OpensWhatIsAShareWithItsPassphrase) {
   EXPECT_EQ(Said(OpenHeldShare(File(2), Pass("other"))), "share.sealed");
   EXPECT_EQ(Said(OpenHeldShare(dir_ / "pass", Pass())), "share.file");
   EXPECT_EQ(Said(OpenHeldShare(dir_ / "none", Pass())), "file.missing");
+  EXPECT_EQ(Said(OpenHeldShare("pkcs11:token=card;object=share", Pass())), "share.card");
+  EXPECT_EQ(Said(ReadWords(-1)), "share.read");
 }
 
 TEST_F(SharesTest, WordsBringALostShareBackUnderAnotherPassphrase) {

@@ -3,6 +3,7 @@
 
 #include "anchors/trial_build.h"
 #include "anchors/trial_plan.h"
+#include "app/trials_tls.h"
 #include "crypto/digest.h"
 
 namespace birthmark::app {
@@ -52,6 +53,7 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
   anchors::TrialKeys trial_keys;
   for (const plan::Anchor& anchor : plan.anchors) {
     std::optional<anchors::TrialBasis> basis = anchors::BasisOf(plan, anchor);
+    if (basis && basis->tls && line::PartitionHolding(plan, anchor).empty()) continue;
     if (!basis || !anchor.pki || !signers.contains(*anchor.pki)) continue;
     const line::SignerChain& chain = signers.at(*anchor.pki);
     anchors::TrialSetup setup;
@@ -75,6 +77,10 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
       open.push_back(std::move(signer));
     }
     setup.anchor = open.front().get();
+    if (basis->tls) {
+      BM_CHECK(MakeServerKit(layout, anchor, *basis, std::move(setup), trial_keys, rng));
+      continue;
+    }
     anchors::TrialBuilder builder(std::move(setup), trial_keys, rng);
     TrialKit kit{.anchor = anchor.id, .objects = {}};
     for (const anchors::TrialSpec& spec : anchors::PlanTrials(*basis)) {
@@ -89,7 +95,8 @@ Status MakeTrialKits(const Layout& layout, const plan::Plan& plan, Stores stores
 
 Result<size_t> KitObjects(const Layout& layout, const std::string& anchor) {
   BM_TRY(std::optional<TrialKit> kit, ReadKit(layout, anchor));
-  return kit ? kit->objects.size() : 0;
+  if (kit) return kit->objects.size();
+  return ServersInKit(layout, anchor);
 }
 
 Result<Tried> RunTrials(const Layout& layout, const TrialRun& run) {
@@ -102,6 +109,9 @@ Result<Tried> RunTrials(const Layout& layout, const TrialRun& run) {
   BM_TRY(link::DeviceConsole * console, device->Console());
   for (const plan::Anchor& anchor : run.plan.anchors) {
     if (!wanted(anchor.id)) continue;
+    BM_TRY(std::optional<ledger::TrialsRun> servers,
+           TryServers(layout, run, anchor, *console, device->unit()));
+    if (servers) out.runs.push_back(std::move(*servers));
     BM_TRY(std::optional<TrialKit> kit, ReadKit(layout, anchor.id));
     if (!kit) continue;
     BM_TRY(ledger::TrialsRun one, RunKit(*console, run.plan, *kit, device->unit(), device->core()));

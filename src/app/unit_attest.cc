@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
+#include "app/artifact_make.h"
+#include "app/device_link.h"
 #include "app/factory.h"
-#include "app/onboard.h"
 #include "app/record.h"
 #include "app/units.h"
 #include "crypto/cert.h"
@@ -12,6 +13,7 @@
 #include "disclose/signed.h"
 #include "ledger/events.h"
 #include "ledger/events_anchors.h"
+#include "ledger/events_artifact.h"
 
 namespace birthmark::app {
 namespace {
@@ -95,6 +97,21 @@ Status FindReleased(ledger::LogReader& reader, attest::Records* r) {
   return {};
 }
 
+// FindSigned adds the images that were signed since, for units in the field.
+Status FindSigned(ledger::LogReader& reader, const plan::Plan& plan, attest::Records* r) {
+  BM_TRY(std::vector<uint64_t> seqs, reader.registry().EventsOfType(ledger::ArtifactSigned::kType));
+  for (uint64_t seq : seqs) {
+    BM_TRY(ledger::Event event, reader.EventAt(seq));
+    BM_TRY(ledger::ArtifactSigned body, ledger::BodyOf<ledger::ArtifactSigned>(event));
+    const plan::Anchor* anchor = plan.FindAnchor(body.anchor);
+    if (body.kind != "device-image" || body.product != r->product || anchor == nullptr) continue;
+    r->released.push_back({.stage = PartitionVerified(plan, *anchor),
+                           .digest = body.artifact,
+                           .version = std::to_string(body.version)});
+  }
+  return {};
+}
+
 Status FindPlan(ledger::LogReader& reader, attest::Records* r) {
   BM_TRY(AdoptedPlan adopted, PlanOf(reader, r->unit.substr(0, r->unit.find('/'))));
   const plan::Plan& p = adopted.plan;
@@ -107,7 +124,8 @@ Status FindPlan(ledger::LogReader& reader, attest::Records* r) {
                          StageKind::kApplication}) {
     if (p.FindStageKind(kind)) r->stages.emplace_back(vocab::ToText(kind));
   }
-  return FindReleased(reader, r);
+  BM_CHECK(FindReleased(reader, r));
+  return FindSigned(reader, p, r);
 }
 
 // SeenBefore reads the whole log: only a token from a file without a nonce needs it.
@@ -137,8 +155,8 @@ Status FindDisclosed(ledger::LogReader& reader, const std::string& file, attest:
 
 Result<Bytes> TokenOf(const AttestOptions& o, const std::optional<Bytes>& nonce) {
   if (!o.token.empty()) return ReadFile(o.token, attest::kMaxToken);
-  BM_TRY(link::DeviceConsole console, OpenConsole(o.link));
-  return console.Token(*nonce);
+  BM_TRY(DeviceLink device, DeviceLink::Open(o.link, o.workspace));
+  return device.console().Token(*nonce);
 }
 
 }  // namespace

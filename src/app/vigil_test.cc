@@ -8,6 +8,8 @@
 #include "app/test_workspace.h"
 #include "ledger/events_continuity.h"
 #include "ledger/events_field.h"
+#include "ledger/events_floor.h"
+#include "pki/validity.h"
 
 namespace birthmark::app {
 namespace {
@@ -135,6 +137,57 @@ TEST_F(VigilTest, StatusTellsItUntilItIsExplained) {
   EXPECT_TRUE(before->alarms.Has("status.off-plan"));
   Write(ledger::AlarmExplained{.alarm = fmt::format("event:{}", seq), .reason = "a trial"});
   EXPECT_FALSE(LookAt(ws, clock)->alarms.Has("status.off-plan"));
+}
+
+TEST_F(VigilTest, StatusNamesEachAlarmWithItsFix) {
+  const auto has = [&](std::string_view code, Time at) {
+    ManualClock then(at);
+    auto r = LookAt(ws, then);
+    EXPECT_TRUE(r) << r.error().ToString();
+    bool found = false;
+    for (const Finding& f : r->alarms.all()) {
+      if (f.code != code) continue;
+      found = true;
+      EXPECT_FALSE(f.fix.empty()) << code;
+    }
+    EXPECT_TRUE(found) << code << " is not among:\n" << r->alarms.ToString();
+  };
+  // An authority's certificate nears its end, and has ended.
+  pki::Validity validity;
+  {
+    auto reader = OpenReader(ws);
+    const auto row = (*reader)->registry().Ca(ca);
+    validity =
+        pki::ReadValidity(ledger::BodyOf<ledger::CaCreated>(*(*reader)->EventAt((*row)->seq))->cert)
+            .value();
+  }
+  has("status.expiring", TimeFromMillis(validity.to) - std::chrono::days(30));
+  has("status.expired", TimeFromMillis(validity.to) + std::chrono::days(1));
+  Write(ledger::ReconcileClosed{.to = Millis(clock.Now()),
+                                .from = 0,
+                                .counts = {},
+                                .product = "ridgeback-s1",
+                                .unexplained = {{}}});
+  has("status.unreconciled", clock.Now());
+  const ledger::IdentityIssued revoked = Issue("ridgeback-s1/BMC-0009");
+  Write(revoked);
+  Write(ledger::IdentityState{.slot = revoked.slot,
+                              .unit = revoked.unit,
+                              .state = "revoked",
+                              .reason = "keyCompromise",
+                              .serial = revoked.serial},
+        "unauthenticated OS user");
+  has("status.unasked-revocation", clock.Now());
+  ledger::SessionOpened session{
+      .id = "s-1", .proof = {}, .role = "operator", .station = "bench", .pseudonym = "p-1"};
+  Write(session);
+  Write(ledger::SessionClosed{.id = "s-1"});
+  clock.Advance(std::chrono::minutes(1));
+  Write(Issue("ridgeback-s1/BMC-0002"), "birthmark", "bench");
+  has("status.off-shift", clock.Now());
+  clock.Advance(std::chrono::days(800));
+  Write(Issue("ridgeback-s1/BMC-0001"));
+  has("status.over-window", clock.Now());
 }
 
 TEST_F(VigilTest, StatusTellsWhatWasMetInTheField) {

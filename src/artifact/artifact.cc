@@ -12,8 +12,8 @@
 namespace birthmark::artifact {
 namespace {
 
-constexpr std::array<std::string_view, 7> kWords = {"device-image", "update", "cms",       "fit",
-                                                    "mcuboot",      "tam",    "tls-server"};
+constexpr std::array<std::string_view, 8> kWords = {
+    "device-image", "update", "cms", "fit", "mcuboot", "tam", "tls-server", "debug-unlock"};
 
 }  // namespace
 

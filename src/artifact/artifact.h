@@ -18,8 +18,9 @@
 namespace birthmark::artifact {
 
 // Kind is a format of artifact.
-enum class Kind { kDeviceImage, kUpdate, kCms, kFit, kMcuboot, kTam, kTlsServer };
-// ToText gives "device-image", "update", "cms", "fit", "mcuboot", "tam", "tls-server".
+enum class Kind { kDeviceImage, kUpdate, kCms, kFit, kMcuboot, kTam, kTlsServer, kDebugUnlock };
+// ToText gives "device-image", "update", "cms", "fit", "mcuboot", "tam", "tls-server",
+// "debug-unlock".
 std::string_view ToText(Kind k);
 bool FromText(std::string_view s, Kind& k);
 const std::vector<std::string>& KindWords();

@@ -197,7 +197,8 @@ TEST(Fit, ASignatureCoversTheConfigurationAndItsImages) {
 
 TEST(Mcuboot, IsReadAsItWasSignedAndNotOtherwise) {
   const McubootVersion v = *ParseMcubootVersion("1.4.2+7");
-  for (Algorithm a : {Algorithm::kEcdsaP256, Algorithm::kEd25519}) {
+  for (Algorithm a :
+       {Algorithm::kEcdsaP256, Algorithm::kEd25519, Algorithm::kRsa2048, Algorithm::kRsa3072}) {
     crypto::Signer& key = NewKey(a);
     auto file = SignMcuboot(AsBytes("a body"), v, Bare(key));
     ASSERT_TRUE(file) << file.error().ToString();
@@ -213,8 +214,9 @@ TEST(Mcuboot, IsReadAsItWasSignedAndNotOtherwise) {
       }
     });
   }
-  EXPECT_EQ(CodeOf(SignMcuboot(AsBytes("x"), v, Bare(NewKey(Algorithm::kRsa2048)))),
+  EXPECT_EQ(CodeOf(SignMcuboot(AsBytes("x"), v, Bare(NewKey(Algorithm::kEcdsaP384)))),
             "artifact.algorithm");
+  EXPECT_EQ(McubootVersionOf(v.Number()).Number(), v.Number());
   EXPECT_LT(ParseMcubootVersion("1.2.3")->Number(), ParseMcubootVersion("1.2.3+1")->Number());
   EXPECT_LT(ParseMcubootVersion("1.2.3+9")->Number(), ParseMcubootVersion("1.3")->Number());
   for (const char* bad : {"", "x", "1.", "256", "1.2.3.4", "1+", "1.2.70000", "1.2.3+4294967296"})

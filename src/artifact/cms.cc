@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "artifact/cms_attributes.h"
 #include "crypto/der.h"
 
 namespace birthmark::artifact {
@@ -15,10 +16,7 @@ using crypto::DerReader;
 using crypto::DerWriter;
 namespace der = crypto::der;
 
-constexpr std::string_view kSignedData = "1.2.840.113549.1.7.2", kData = "1.2.840.113549.1.7.1",
-                           kContentType = "1.2.840.113549.1.9.3",
-                           kMessageDigest = "1.2.840.113549.1.9.4",
-                           kPackageIdentifier = "1.2.840.113549.1.9.16.2.35";
+constexpr std::string_view kSignedData = "1.2.840.113549.1.7.2", kData = "1.2.840.113549.1.7.1";
 
 struct Suite {
   crypto::Algorithm key;
@@ -70,36 +68,6 @@ void WriteAlgorithm(DerWriter& w, std::string_view oid, bool null_parameters) {
   });
 }
 
-Bytes Attribute(std::string_view oid, const std::function<void(DerWriter&)>& value) {
-  Bytes out;
-  DerWriter(out).Sequence([&](DerWriter& s) {
-    s.Oid(oid);
-    s.Nest(der::kSet, value);
-  });
-  return out;
-}
-
-// SignedAttributes is the content of the SET, in DER's order (X.690 section 11.6).
-Bytes SignedAttributes(const Bytes& digest, const std::optional<PackageId>& package) {
-  std::vector<Bytes> all = {
-      Attribute(kContentType, [](DerWriter& v) { v.Oid(kData); }),
-      Attribute(kMessageDigest, [&](DerWriter& v) { v.OctetString(digest); })};
-  if (package) {
-    all.push_back(Attribute(kPackageIdentifier, [&](DerWriter& v) {
-      v.Sequence([&](DerWriter& id) {
-        id.Sequence([&](DerWriter& preferred) {
-          preferred.Oid(package->oid);
-          preferred.Unsigned(package->version);
-        });
-      });
-    }));
-  }
-  std::ranges::sort(all);
-  Bytes out;
-  for (const Bytes& a : all) out.insert(out.end(), a.begin(), a.end());
-  return out;
-}
-
 // SerialElement is the certificate's serial number as it is encoded in it.
 Result<Bytes> SerialElement(const crypto::Certificate& c) {
   DerReader outer(c.der());
@@ -108,45 +76,6 @@ Result<Bytes> SerialElement(const crypto::Certificate& c) {
   if (tbs.NextIs(der::Context(0, true))) BM_CHECK(tbs.Next());
   BM_TRY(const crypto::DerElement serial, tbs.Next());
   return Bytes(serial.whole.begin(), serial.whole.end());
-}
-
-Result<PackageId> ReadPackage(DerReader value) {
-  BM_TRY(DerReader id, value.Enter());
-  BM_TRY(DerReader preferred, id.Enter());
-  PackageId out;
-  BM_TRY(out.oid, preferred.Oid());
-  BM_TRY(out.version, preferred.SmallUnsigned());
-  BM_CHECK(preferred.End());
-  return out;
-}
-
-struct Attributes {
-  Bytes digest;
-  std::optional<PackageId> package;
-};
-Result<Attributes> ReadAttributes(ByteView content) {
-  Attributes out;
-  bool type = false;
-  DerReader all(content);
-  while (!all.AtEnd()) {
-    BM_TRY(DerReader attribute, all.Enter());
-    BM_TRY(const std::string oid, attribute.Oid());
-    BM_TRY(DerReader value, attribute.Enter(der::kSet));
-    BM_CHECK(attribute.End());
-    if (oid == kContentType) {
-      BM_TRY(const std::string of, value.Oid());
-      if (type || of != kData) return BadCms("its content type");
-      type = true;
-    } else if (oid == kMessageDigest) {
-      BM_TRY(const ByteView digest, value.Expect(der::kOctetString));
-      if (!out.digest.empty()) return BadCms("two digests");
-      out.digest.assign(digest.begin(), digest.end());
-    } else if (oid == kPackageIdentifier) {
-      BM_TRY(out.package, ReadPackage(value));
-    }
-  }
-  if (!type || out.digest.empty()) return BadCms("content type or digest is not signed");
-  return out;
 }
 
 // SignerInfo in its parts, RFC 5652 section 5.3.
@@ -192,7 +121,7 @@ Result<Bytes> SignCms(const fs::path& content, const std::optional<PackageId>& p
                       const Signing& signing) {
   const Suite& suite = SuiteOf(signing.signer.algorithm());
   BM_TRY(const Bytes digest, HashFile(content, suite.digest));
-  const Bytes attributes = SignedAttributes(digest, package);
+  const Bytes attributes = CmsAttributes(digest, package);
   // RFC 5652 section 5.4: what is signed has the tag of a SET, what is sent [0].
   Bytes to_sign;
   DerWriter(to_sign).Element(der::kSet, attributes);
@@ -281,7 +210,7 @@ Result<OpenedCms> OpenCms(ByteView file) {
   BM_TRY(DerReader infos, data.Enter(der::kSet));
   BM_TRY(const SignerParts signer, ReadSigner(infos));
   BM_CHECK(data.End());
-  BM_TRY(const Attributes attributes, ReadAttributes(signer.signed_attributes));
+  BM_TRY(const CmsSigned attributes, ReadCmsAttributes(signer.signed_attributes));
   // The signer first: a SET has no order.
   std::ranges::stable_partition(
       o.chain, [&](const crypto::Certificate& c) { return IsSigner(c, signer.sid); });

@@ -8,14 +8,9 @@
 #include <string>
 
 #include "artifact/artifact.h"
+#include "artifact/cms_attributes.h"
 
 namespace birthmark::artifact {
-
-// PackageId is which package this is: RFC 4108's PreferredPackageIdentifier.
-struct PackageId {
-  std::string oid;  // dotted; the product's hardware type
-  uint64_t version = 0;
-};
 
 // SignCms makes the signature; what it hashes depends on the signer's key (RFC 5754, RFC 8419).
 // Errors: file.missing, file.read; those of the signer.

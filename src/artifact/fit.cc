@@ -11,6 +11,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/ecdsa_form.h"
+#include "crypto/pss.h"
 
 namespace birthmark::artifact {
 namespace {
@@ -234,6 +235,9 @@ Result<Bytes> SignFit(ByteView file, const FitTerms& terms, const Signing& signi
         fmt::format("U-Boot verifies no {} signatures", crypto::ToText(signing.signer.algorithm())),
         "rsa-2048 to rsa-4096, or ecdsa-p256");
   }
+  const bool ecdsa = algorithm->key == crypto::Algorithm::kEcdsaP256;
+  if (terms.pss && ecdsa)
+    return Refused("artifact.algorithm", "only RSA has a padding", "leave --padding away");
   BM_TRY(const Tree given, Tree::Of(file));
   BM_TRY(const std::string configuration, ConfigurationOf(given, terms.configuration));
   BM_TRY(const std::vector<std::string> nodes, HashedNodes(given, configuration));
@@ -260,6 +264,7 @@ Result<Bytes> SignFit(ByteView file, const FitTerms& terms, const Signing& signi
   };
   BM_CHECK(set("algo", std::string(algorithm->name).c_str(), algorithm->name.size() + 1));
   BM_CHECK(set("key-name-hint", terms.key_name.c_str(), terms.key_name.size() + 1));
+  if (terms.pss) BM_CHECK(set("padding", "pss", 4));
   BM_CHECK(set("sign-images", images.data(), images.size()));
   BM_CHECK(set("value", blank.data(), blank.size()));
   BM_CHECK(set("signer-name", "birthmark", 10));
@@ -270,8 +275,11 @@ Result<Bytes> SignFit(ByteView file, const FitTerms& terms, const Signing& signi
   BM_CHECK(Wrote(fdt_setprop_inplace(fdt, changed.Node(path), "hashed-strings", strings,
                                      static_cast<int>(sizeof strings))));
   BM_TRY(const Bytes to_sign, Walk(changed, nodes).Hashed(fdt_size_dt_strings(fdt)));
-  BM_TRY(Bytes signature, signing.signer.Sign(to_sign));
-  if (algorithm->key == crypto::Algorithm::kEcdsaP256) {
+  // Older U-Boot takes the longest salt alone, newer any.
+  BM_TRY(Bytes signature, terms.pss
+                              ? crypto::SignPss(signing.signer, to_sign, crypto::PssSalt::kLongest)
+                              : signing.signer.Sign(to_sign));
+  if (ecdsa) {
     BM_TRY(signature, crypto::EcdsaDerToRaw(signature, 32));
   }
   if (signature.size() != algorithm->size)
@@ -322,11 +330,18 @@ Result<Opened> OpenFit(ByteView file) {
   out.facts = {{"key-name-hint", t.Text(signature, "key-name-hint")},
                {"description", t.Text(0, "description")}};
   const auto value = t.Property(signature, "value");
-  out.signed_by = [covered, algo = out.algorithm,
+  const std::string padding = t.Text(signature, "padding");
+  if (!padding.empty() && padding != "pss" && padding != "pkcs-1.5")
+    return BadFit("its signature's padding is \"" + padding + "\"");
+  if (padding == "pss") out.facts.emplace_back("padding", padding);
+  out.signed_by = [covered, algo = out.algorithm, pss = padding == "pss",
                    value = Bytes(value->begin(), value->end())](const crypto::PublicKey& key) {
     const auto* a = std::ranges::find(kFitAlgorithms, key.algorithm(), &FitAlgorithm::key);
     if (a == std::end(kFitAlgorithms) || a->name != algo || value.size() != a->size) return false;
-    if (a->key != crypto::Algorithm::kEcdsaP256) return key.Verify(covered, value);
+    if (a->key != crypto::Algorithm::kEcdsaP256) {
+      return pss ? crypto::VerifyPss(key, covered, value, std::nullopt)
+                 : key.Verify(covered, value);
+    }
     const auto in_der = crypto::EcdsaRawToDer(value);
     return in_der && key.Verify(covered, *in_der);
   };

@@ -15,6 +15,7 @@ namespace birthmark::artifact {
 struct FitTerms {
   std::string key_name;
   std::string configuration;  // empty: the default one
+  bool pss = false;           // RSA: padding = "pss" instead of PKCS #1 v1.5
 };
 
 // SignFit signs one configuration. Errors: artifact.malformed (no FIT, a hash that is missing, not

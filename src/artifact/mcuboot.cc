@@ -1,118 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "artifact/mcuboot.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 
 #include "crypto/digest.h"
+#include "crypto/pss.h"
 #include "trust/mcuboot.h"
+#include "trust/mcuboot_verify.h"
 
 namespace birthmark::artifact {
 namespace {
 
 using trust::McubootTlv;
 
-constexpr size_t kHeaderSize = 512;
-
-void Put16(Bytes& out, uint16_t v) { out.insert(out.end(), {uint8_t(v), uint8_t(v >> 8)}); }
-void PutWord(Bytes& out, uint32_t v) {
-  Put16(out, static_cast<uint16_t>(v));
-  Put16(out, static_cast<uint16_t>(v >> 16));
-}
-
-// Tlvs is one area: its magic, its whole length, its entries.
-Bytes Tlvs(uint16_t magic, const std::vector<std::pair<uint16_t, Bytes>>& entries) {
-  Bytes body;
-  for (const auto& [type, value] : entries) {
-    Put16(body, type);
-    Put16(body, static_cast<uint16_t>(value.size()));
-    body.insert(body.end(), value.begin(), value.end());
-  }
-  Bytes out;
-  Put16(out, magic);
-  Put16(out, static_cast<uint16_t>(body.size() + 4));
-  out.insert(out.end(), body.begin(), body.end());
-  return out;
-}
-
-// Number reads digits up to one of `ends` and takes both away.
-bool TakeNumber(std::string_view& text, std::string_view ends, uint64_t max, uint64_t& out) {
-  const size_t end = std::min(text.find_first_of(ends), text.size());
-  const auto [at, error] = std::from_chars(text.data(), text.data() + end, out);
-  if (error != std::errc() || at != text.data() + end || out > max) return false;
-  text.remove_prefix(end);
-  return true;
+std::string NameOf(uint16_t type) {
+  if (type == McubootTlv::kRsa2048Pss) return "rsa-2048 pss";
+  if (type == McubootTlv::kRsa3072Pss) return "rsa-3072 pss";
+  return type == McubootTlv::kEd25519 ? "ed25519" : "ecdsa-p256";
 }
 
 }  // namespace
-
-Result<McubootVersion> ParseMcubootVersion(std::string_view text) {
-  uint64_t part[4] = {};
-  const uint64_t max[4] = {UINT8_MAX, UINT8_MAX, UINT16_MAX, UINT32_MAX};
-  std::string_view rest = text;
-  for (int i = 0; i < 4; ++i) {
-    if (!TakeNumber(rest, ".+", max[i], part[i])) break;
-    if (rest.empty()) {
-      return McubootVersion{static_cast<uint8_t>(part[0]), static_cast<uint8_t>(part[1]),
-                            static_cast<uint16_t>(part[2]), static_cast<uint32_t>(part[3])};
-    }
-    // Two dots, then a plus sign: from wherever it stands the build number comes.
-    if (rest.front() == '+') {
-      if (i == 3) break;
-      i = 2;
-    } else if (i >= 2) {
-      break;
-    }
-    rest.remove_prefix(1);
-  }
-  return Usage("artifact.version", fmt::format("\"{}\" is no version of MCUboot", text),
-               "major.minor.revision+build: 1.4.2+7");
-}
-
-Result<Bytes> SignMcuboot(ByteView body, const McubootVersion& version, const Signing& signing) {
-  const crypto::Algorithm algorithm = signing.signer.algorithm();
-  const bool ed25519 = algorithm == crypto::Algorithm::kEd25519;
-  if (!ed25519 && algorithm != crypto::Algorithm::kEcdsaP256) {
-    return Refused(
-        "artifact.algorithm",
-        fmt::format("no MCUboot signature is made here with {}", crypto::ToText(algorithm)),
-        "ecdsa-p256 or ed25519");
-  }
-  if (body.empty() || body.size() > kMaxImage)
-    return Refused("artifact.too-large", "an MCUboot image has 1 octet to 256 MiB");
-  Bytes counter;
-  PutWord(counter,
-          uint32_t{version.major} << 24 | uint32_t{version.minor} << 16 | version.revision);
-  const Bytes protected_tlvs =
-      Tlvs(trust::kMcubootProtectedTlvMagic, {{McubootTlv::kSecurityCounter, counter}});
-  Bytes out;
-  PutWord(out, trust::kMcubootMagic);
-  PutWord(out, 0);  // load address
-  Put16(out, kHeaderSize);
-  Put16(out, static_cast<uint16_t>(protected_tlvs.size()));
-  PutWord(out, static_cast<uint32_t>(body.size()));
-  PutWord(out, 0);  // flags
-  out.push_back(version.major);
-  out.push_back(version.minor);
-  Put16(out, version.revision);
-  PutWord(out, version.build);
-  out.resize(kHeaderSize, 0);
-  out.insert(out.end(), body.begin(), body.end());
-  out.insert(out.end(), protected_tlvs.begin(), protected_tlvs.end());
-  const Digest hash = crypto::Sha256(out);
-  // Ed25519 signs the hash as a message; ECDSA signs the hash of what was hashed, which is the same
-  // as signing all of it with SHA-256.
-  BM_TRY(const Bytes signature, signing.signer.Sign(ed25519 ? ByteView(hash) : ByteView(out)));
-  const Digest& key = signing.signer.public_key().spki_digest();
-  const Bytes tlvs = Tlvs(trust::kMcubootTlvMagic,
-                          {{McubootTlv::kSha256, Bytes(hash.begin(), hash.end())},
-                           {McubootTlv::kKeyHash, Bytes(key.begin(), key.end())},
-                           {ed25519 ? McubootTlv::kEd25519 : McubootTlv::kEcdsa, signature}});
-  out.insert(out.end(), tlvs.begin(), tlvs.end());
-  return out;
-}
 
 bool LooksLikeMcuboot(ByteView file) { return trust::LooksLikeMcubootImage(file); }
 
@@ -132,21 +39,21 @@ Result<Opened> OpenMcuboot(ByteView file) {
       return Refused("artifact.content", "the image is not the one that its hash names",
                      "fetch the image again");
     }
-    if (t.type == McubootTlv::kEcdsa || t.type == McubootTlv::kEd25519) signature = &t;
+    if (trust::IsMcubootSignature(t.type)) signature = &t;
   }
   if (signature == nullptr) {
     return Refused("artifact.unsigned", "the image has no signature that is understood here",
-                   "ECDSA P-256 (0x22) and Ed25519 (0x24) are");
+                   "ECDSA P-256 (0x22), Ed25519 (0x24), RSA-2048 (0x20) and RSA-3072 (0x23) are");
   }
-  const bool ed25519 = signature->type == McubootTlv::kEd25519;
-  out.algorithm = ed25519 ? "ed25519" : "ecdsa-p256";
-  out.signed_by = [ed25519, hashed = Bytes(image.hashed.begin(), image.hashed.end()),
-                   hash = out.content,
+  out.algorithm = NameOf(signature->type);
+  out.signed_by = [type = signature->type, hash = out.content,
+                   hashed = Bytes(image.hashed.begin(), image.hashed.end()),
                    value = Bytes(signature->value.begin(), signature->value.end())](
                       const crypto::PublicKey& key) {
-    const auto wanted = ed25519 ? crypto::Algorithm::kEd25519 : crypto::Algorithm::kEcdsaP256;
-    return key.algorithm() == wanted &&
-           key.Verify(ed25519 ? ByteView(hash) : ByteView(hashed), value);
+    if (McubootSignatureType(key.algorithm()) != type) return false;
+    if (type == McubootTlv::kEcdsa) return key.Verify(hashed, value);
+    if (type == McubootTlv::kEd25519) return key.Verify(hash, value);
+    return crypto::VerifyPss(key, hashed, value, crypto::PssSalt::kDigest);
   };
   return out;
 }

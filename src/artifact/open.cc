@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "artifact/debug.h"
 #include "artifact/fit.h"
 #include "artifact/mcuboot.h"
 #include "artifact/suit.h"
@@ -70,6 +71,8 @@ Result<OpenedFile> OpenOctets(ByteView file) {
   } else if (LooksLikeUpdate(file)) {
     BM_TRY(OpenedUpdate update, OpenUpdate(file));
     out.opened = std::move(update.opened);
+  } else if (LooksLikeDebugAnswer(file)) {
+    BM_TRY(out.opened, OpenDebugAnswer(file));
   } else if (LooksLikeTam(file)) {
     BM_TRY(out.opened, OpenTam(file));
   } else if (LooksLikeFit(file)) {

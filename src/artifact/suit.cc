@@ -26,13 +26,13 @@ constexpr int kSbomUri = -1;  // ours: numbers below zero are left to profiles
 constexpr int kComponents = 2, kSharedSequence = 4;
 constexpr int kOverride = 20, kVendor = 1, kClass = 2, kImageDigest = 3, kImageSize = 14, kUri = 21;
 constexpr int kVendorMatch = 1, kClassMatch = 2, kImageMatch = 3, kReportAll = 15;
-constexpr int kSha256 = -16;  // RFC 9054
+constexpr int kCoseSha256 = -16;  // RFC 9054
 
 std::unexpected<Error> BadUpdate(std::string what) {
   return BadArtifact(Kind::kUpdate, std::move(what));
 }
 
-Bytes SuitDigest(const Digest& d) { return cbor::Encode(Array{kSha256, d}); }
+Bytes SuitDigest(const Digest& d) { return cbor::Encode(Array{kCoseSha256, d}); }
 
 // DigestOfWrapped is over the byte string with its head, as the draft's examples have it.
 Digest DigestOfWrapped(const Bytes& manifest) {
@@ -43,7 +43,7 @@ std::optional<Digest> ReadSuitDigest(const Value* v) {
   if (v == nullptr || v->AsBytes() == nullptr) return std::nullopt;
   const auto item = cbor::Decode(*v->AsBytes());
   const Array* a = item ? item->AsArray() : nullptr;
-  if (a == nullptr || a->size() != 2 || (*a)[0].AsInt() != kSha256) return std::nullopt;
+  if (a == nullptr || a->size() != 2 || (*a)[0].AsInt() != kCoseSha256) return std::nullopt;
   const Bytes* octets = (*a)[1].AsBytes();
   Digest out{};
   if (octets == nullptr || octets->size() != out.size()) return std::nullopt;
@@ -223,6 +223,10 @@ Result<OpenedUpdate> OpenUpdate(ByteView file) {
   BM_TRY(out.manifest, ReadManifest(*manifest->AsBytes()));
   BM_TRY(const cbor::CoseSign1 block, cbor::ParseCose(*(*list)[1].AsBytes()));
   if (block.payload) return BadUpdate("the signature's payload is not detached");
+  // Detached or not, the octets that are signed are the same (RFC 9052 section 4.4).
+  cbor::CoseSign1 with = block;
+  with.payload = *list->front().AsBytes();
+  out.attached = cbor::EncodeCose(with);
   Opened& o = out.opened;
   o.kind = Kind::kUpdate;
   o.name = fmt::format("{}", fmt::join(out.manifest.component, "/"));

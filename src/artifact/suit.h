@@ -45,6 +45,7 @@ bool LooksLikeUpdate(ByteView file);
 struct OpenedUpdate {
   Opened opened;
   UpdateManifest manifest;
+  Bytes attached;  // the signature with its payload inside: what a device's verifier takes
 };
 // OpenUpdate reads an envelope and checks that the manifest is the one its digest names. Errors:
 // artifact.malformed, those of cbor::Decode and ParseCose.

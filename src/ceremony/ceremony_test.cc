@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole ceremonies, with people who answer, leave, and bring what they should not.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <map>
@@ -12,10 +13,10 @@
 #include "ceremony/upkeep.h"
 #include "crypto/digest.h"
 #include "crypto/software_signer.h"
-#include "custody/dkg_folder.h"
 #include "custody/frost.h"
 #include "custody/health.h"
 #include "custody/message.h"
+#include "custody/renewal_folder.h"
 #include "custody/share_file.h"
 #include "pki/request.h"
 
@@ -220,6 +221,45 @@ struct Apart {
     fs::create_directories(in);
     EXPECT_TRUE(WriteFileAtomic(in / file, custody::ToArmor(message)));
   }
+  // Renew deals the shares anew, as the holders' machines would: 77 leaves, 100 and 200 join, and
+  // three of four sign. The messages take the place of those before.
+  void Renew() {
+    const custody::MadeApart made = custody::ReadSetApart(in).value();
+    fs::remove_all(in);
+    const custody::RenewalTerms terms{.old = made.set,
+                                      .run = Bytes(16, 8),
+                                      .name = made.terms.name,
+                                      .parties = {9, 30, 100, 200},
+                                      .rehearsal = true,
+                                      .threshold = 3};
+    Write("terms", terms);
+    std::vector<custody::ReshareReceiver> holders;
+    std::vector<custody::RenewalReceiver> keys;
+    for (uint16_t i : terms.parties) {
+      holders.push_back(custody::ReshareReceiver::Start(i, rng).value());
+      keys.push_back({.box = holders.back().receiver().box, .run = terms.run, .index = i});
+      Write(fmt::format("{}.receiver", i), keys.back());
+    }
+    const custody::RenewalAgreed agreed = custody::AgreeRenewal(terms, keys).value();
+    std::vector<custody::RenewalDealing> dealings;
+    for (size_t at : {0, 2}) {
+      dealings.push_back(custody::DealRenewal(shares[at], terms, agreed, rng).value());
+      Write(fmt::format("{}.dealing", at), dealings.back());
+    }
+    const custody::RenewalChoice choice =
+        custody::ChooseDealings(terms, agreed, dealings, {}, 1)->choice;
+    Write("1.choice", choice);
+    const auto chosen = custody::DealingsOf(terms, agreed, choice, dealings).value();
+    shares.clear();
+    for (const custody::ReshareReceiver& h : holders) {
+      custody::Held held = h.Finish(chosen, agreed.terms, terms.old).value();
+      Write(fmt::format("{}-1.proof", held.share.index),
+            custody::ProveShare(held.share, custody::SwitchStatement(held.set), rng).value());
+      shares.push_back(std::move(held.share));
+    }
+    transcript = agreed.transcript;
+    signers = {0, 1, 3};
+  }
   // Answer is what the room is told; the files are there when it is.
   std::string Answer(const std::string& prompt, const fs::path& dir) {
     if (prompt.find("*.commitment") != prompt.npos) {
@@ -330,6 +370,72 @@ TEST(CeremonyApart, IsResumedAndTakesNoOtherKeysMessages) {
   EXPECT_EQ(CodeIn(q.Hold(s, elsewhere)), "ceremony.dkg-other");
   fs::remove(q.tmp / "in/30.proof");
   EXPECT_EQ(CodeIn(q.GoOn(s, elsewhere)), "dkg.unproven");
+
+  // The room may not want the numbers that the machines agreed on; it cannot change them.
+  Place g;
+  g.Options();
+  Apart third(g);
+  TestRoom wary;
+  wary.script = s.digest;
+  wary.other = [](const std::string& question) {
+    return question.find("again (other numbers)") == question.npos ? "" : "again";
+  };
+  RunOptions options = g.Options();
+  options.judge = [](const SplitQuestion&) {
+    Findings f;
+    f.Error("split.told", "k is told", "choose other numbers");
+    return f;
+  };
+  const auto stopped = ceremony::Run(s, {}, std::move(options), wary, g.clock);
+  EXPECT_EQ(CodeIn(stopped), "ceremony.dkg-numbers");
+  EXPECT_NE(stopped.error().fix.find("birthmark share begin"), std::string::npos);
+}
+
+TEST(CeremonyApart, SharesAreDealtAnewBetweenTheMachinesAndTheRoomLearnsTheSet) {
+  Place p;
+  p.Options();
+  Apart apart(p);
+  TestRoom room;
+  room.transcript = apart.transcript;
+  room.other = [&](const std::string& prompt) { return apart.Answer(prompt, p.dir); };
+  ASSERT_TRUE(p.Hold(TestScript({KeyApart()}), room));
+  const Digest key = p.TheRecord().record.keys[0].spki;
+  // The making's messages are none of a dealing anew, and unproven ones change nothing.
+  Script s = Usual(p.Later(Kind::kReshare, {KeyApart()}));
+  EXPECT_EQ(CodeIn(p.Hold(s, room)), "ceremony.dkg-other");
+  apart.Renew();
+  const std::string proof = ReadTextFile(apart.in / "200-1.proof", 1 << 16).value();
+  fs::remove(apart.in / "200-1.proof");
+  EXPECT_EQ(CodeIn(p.GoOn(s, room)), "reshare.unproven");
+  EXPECT_EQ(p.Log()->state().sets.at("identity-1.1").dealt.set.generation, 1u);
+  ASSERT_TRUE(WriteFileAtomic(apart.in / "200-1.proof", proof));
+  EXPECT_EQ(CodeIn(p.GoOn(s, room)), "ceremony.read-aloud") << "the witness has another transcript";
+  EXPECT_EQ(p.Log()->state().sets.at("identity-1.1").dealt.set.generation, 1u);
+  room.transcript = apart.transcript;
+  auto r = p.GoOn(s, room);
+  ASSERT_TRUE(r) << r.error().ToString() << room.said;
+  const SetDealt now = p.Log()->state().sets.at("identity-1.1").dealt;
+  EXPECT_EQ(now.set.generation, 2u);
+  EXPECT_EQ(now.seats.size(), 4u);
+  // What leaves is n-k and continents alone.
+  CheckedRecord c = p.TheRecord();
+  EXPECT_EQ(c.record.keys[0].spki, key);
+  ASSERT_EQ(c.statements.size(), 2u);
+  EXPECT_EQ(c.statements[0].extra, 1u);
+  const std::string open = ReadTextFile(p.dir / "transcript.txt", 1 << 20).value();
+  EXPECT_NE(open.find("dealt anew between its holders' machines"), open.npos);
+  EXPECT_EQ(open.find("leaves"), open.npos);
+  // The new holders sign for later ceremonies; the same dealing is not taken twice.
+  Script later = Usual(p.Later(Kind::kRecover, {KeyApart()}));
+  auto opened = p.Hold(later, room);
+  ASSERT_TRUE(opened) << opened.error().ToString() << room.said;
+  EXPECT_EQ(CodeIn(p.Hold(Usual(p.Later(Kind::kReshare, {KeyApart()})), room)),
+            "ceremony.dkg-other");
+  // A folder of its own does not begin with a later generation.
+  Place q;
+  q.Options();
+  fs::copy(apart.in, q.tmp / "in", fs::copy_options::recursive);
+  EXPECT_EQ(CodeIn(q.Hold(TestScript({KeyApart()}), room)), "ceremony.dkg-other");
 }
 
 TEST(CeremonyApart, ScriptsSayWhatCanNotBe) {
@@ -349,8 +455,7 @@ TEST(CeremonyApart, ScriptsSayWhatCanNotBe) {
   EXPECT_NE(findings({bad}).find("ceremony.dkg]"), std::string::npos) << findings({bad});
   const std::string two = findings({KeyApart(), TestKey("update-1.1", Custody::kSplit)});
   EXPECT_NE(two.find("ceremony.dkg-alone"), std::string::npos) << two;
-  const std::string again = findings({KeyApart()}, Kind::kReshare);
-  EXPECT_NE(again.find("never were in one place"), std::string::npos) << again;
+  EXPECT_EQ(findings({KeyApart()}, Kind::kReshare).find("step-order"), std::string::npos);
 }
 
 TEST(Ceremony, EveryChangedOctetOfARecordIsRefused) {
@@ -624,6 +729,81 @@ TEST(Ceremony, ResharingKeepsTheKeyAndKillsOldShares) {
     ASSERT_TRUE(r) << r.error().ToString();
     EXPECT_EQ(p.Log()->state().refused.back().value.code, "share.stale");
   }
+}
+
+TEST(Dialogue, WhatIsNoAnswerIsRefusedByName) {
+  const auto ask = [](std::string_view typed) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
+    close(ends[1]);
+    auto r = AnswersDialogue(ends[0])->Ask("? ");
+    close(ends[0]);
+    EXPECT_TRUE(r || !r.error().fix.empty());
+    return r ? *r : r.error().code;
+  };
+  EXPECT_EQ(ask(" done \n"), "done");
+  EXPECT_EQ(ask(std::string(5000, 'x') + "\n"), "ceremony.answer");
+  EXPECT_EQ(ask("a\x1b[2Jb\n"), "ceremony.answer");
+  EXPECT_EQ(ask("no end"), "ceremony.no-answer");
+}
+
+TEST(Ceremony, WhatStopsALaterOneIsSaidByNameAndWithTheFix) {
+  Place p;
+  TestRoom room;
+  const ScriptKey a = TestKey("identity-1.1", Custody::kSplit);
+  const ScriptKey b = TestKey("update-1.1", Custody::kSplit);
+  const ScriptKey file = TestKey("trial-1.1", Custody::kSoftware);
+  room.leave_after = 20;
+  const Script make = TestScript({a, b, file});
+  EXPECT_EQ(CodeIn(p.Hold(make, room)), "test.left");
+  {
+    auto log = p.Log();
+    EXPECT_EQ(CodeIn(WriteOutputs(p.dir, *log)), "ceremony.open");
+    EXPECT_TRUE(ReportCustody(*log, p.clock.Now(), std::chrono::days(100))
+                    .findings.Has("ceremony.not-closed"));
+    EXPECT_EQ(CodeIn(CustodyState().Apply({}, {.body = cbor::Value(), .type = "nonsense"})),
+              "ceremony.entry");
+  }
+  room.leave_after = -1;
+  ASSERT_TRUE(p.GoOn(make, room));
+  const auto refused = [&](const Script& s, std::string_view code) {
+    auto r = p.Hold(s, room);
+    if (!r && r.error().code == "ceremony.exists") r = p.GoOn(s, room);
+    EXPECT_EQ(CodeIn(r), code);
+    EXPECT_TRUE(r || !r.error().fix.empty()) << code;
+  };
+  {
+    // A script that says of a key what the folder does not have.
+    Place q;
+    TestRoom alone;
+    ASSERT_TRUE(q.Hold(TestScript({file}), alone));
+    const Script s = Usual(q.Later(Kind::kReshare, {TestKey(file.id, Custody::kThreshold)}));
+    EXPECT_EQ(CodeIn(q.Hold(s, alone)), "ceremony.other-key");
+  }
+  // A key that is not confirmed is not ended, until it is.
+  const Script end = Usual(p.Later(Kind::kDestroy, {file}));
+  room.other = [](const std::string& q) {
+    return q.find("type the key's id") == q.npos ? "" : "another";
+  };
+  refused(end, "ceremony.not-confirmed");
+  room.other = {};
+  ASSERT_TRUE(p.GoOn(end, room));
+  // What is wrapped was changed; the other site's copy is right.
+  const Bytes wrapped = p.Log()->Wrapped(b.id).value();
+  ASSERT_TRUE(p.Log()->KeepWrapped(b.id, Bytes(wrapped.size())));
+  const std::vector<std::string> two = {p.ShareOf(b.id, 1), p.ShareOf(b.id, 2)};
+  const Script open = Usual(p.Later(Kind::kRecover, {b}));
+  room.bring = two;
+  refused(open, "ceremony.wrapped");
+  ASSERT_TRUE(p.Log()->KeepWrapped(b.id, wrapped));
+  room.bring = two;
+  ASSERT_TRUE(p.GoOn(open, room));
+  // One of two keys gets another holder; then they are not dealt anew together.
+  room.bring = {p.ShareOf(a.id, 1), p.ShareOf(a.id, 2)};
+  room.joining = 1;
+  ASSERT_TRUE(p.Hold(Usual(p.Later(Kind::kReshare, {a})), room)) << room.said;
+  refused(Usual(p.Later(Kind::kReshare, {a, b})), "ceremony.holders-differ");
 }
 
 TEST(Ceremony, AnEndedKeyIsEnded) {

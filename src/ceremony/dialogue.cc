@@ -34,7 +34,10 @@ Result<SecretBytes> ReadAnswer(int fd) {
       return Environment("ceremony.no-answer", "the answers ended before the ceremony did",
                          "what was confirmed stands; go on with: birthmark ceremony resume DIR");
     if (c == '\n') break;
-    if (n == kMaxAnswer) return Refused("ceremony.answer", "the answer is too long");
+    if (n == kMaxAnswer)
+      return Refused("ceremony.answer",
+                     fmt::format("the answer is longer than {} octets", kMaxAnswer),
+                     "type a short line; resume with: birthmark ceremony resume DIR");
     buf[n++] = c;
   }
   SecretBytes out(n);

@@ -67,6 +67,8 @@ class Runner {
   Result<Numbers> AskNumbers(std::optional<uint16_t> count);
   uint16_t FreeIndex(const std::vector<Seat>& taken);
   Result<Seat> AskSeat(uint16_t index);
+  Result<std::string> AskNewContinent();
+  Result<Seat> StaysOrMoves(Seat seat);
   Result<Chosen> JudgeChosen(Chosen chosen, bool* again);
   Status HoldersBack();  // after an interruption: passphrases again
   Result<Entries> HandOut(const std::string& key, const custody::Dealt& dealt,
@@ -80,7 +82,11 @@ class Runner {
   // runner_apart.cc: a key that several machines made together and sign with apart.
   const ScriptKey* KeyApart() const;  // of the script; null when there is none
   Result<custody::MadeApart> Made(const ScriptKey& key) const;
+  // MadeBySeated refuses messages of others than those who were seated.
+  Result<custody::MadeApart> MadeBySeated(const ScriptKey& key) const;
+  void PutInForce(const std::string& key, const custody::ShareSet& set, Entries& entries) const;
   Result<Entries> ExecutivesApart(const ScriptKey& key);
+  Result<Entries> ReshareApart(const ScriptKey& key);
   Result<std::unique_ptr<crypto::Signer>> NewKeyApart(const ScriptKey& key, KeyKept& kept,
                                                       Entries& entries);
   Result<std::unique_ptr<crypto::Signer>> SignerApart(const std::string& id,

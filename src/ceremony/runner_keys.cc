@@ -325,7 +325,8 @@ Result<SignedItem> Runner::Answer(const ScriptRequest& q, const std::string& tex
     if (k == nullptr || request.ca != q.issuer || request.issuer != k->key.spki ||
         request.rehearsal != script_.rehearsal)
       return Refused("ceremony.request-issuer",
-                     fmt::format("{} asks another authority for its lists", q.name));
+                     fmt::format("{} asks another authority for its lists", q.name),
+                     "review a script whose [[request]] names that authority as issuer");
     BM_CHECK(CheckListNumber(q.issuer, request.number));
     room_.Say(fmt::format("lists of {}: number {} and {} in reserve, {} revoked", request.ca,
                           request.number, request.reserve, request.entries.size()));
@@ -375,6 +376,7 @@ Result<Runner::Entries> Runner::SignRequests() {
 }
 
 Result<Runner::Entries> Runner::Reshare(const ScriptKey& key) {
+  if (key.apart) return ReshareApart(key);
   BM_CHECK(HoldersBack());
   Entries out;
   const custody::ShareSet old_set = log_->state().sets.at(key.id).dealt.set;

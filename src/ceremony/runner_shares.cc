@@ -119,6 +119,21 @@ Result<Seat> Runner::AskSeat(uint16_t index) {
   return seat;
 }
 
+Result<std::string> Runner::AskNewContinent() {
+  return AskOneOf("new continent (AF AN AS EU NA OC SA): ",
+                  {"AF", "AN", "AS", "EU", "NA", "OC", "SA"});
+}
+
+Result<Seat> Runner::StaysOrMoves(Seat seat) {
+  BM_TRY(const std::string answer, AskOneOf(fmt::format("{} {} in {}: stays or moves? ", seat.who,
+                                                        log_->NameOf(seat.who), seat.continent),
+                                            {"stays", "moves"}));
+  if (answer == "moves") {
+    BM_TRY(seat.continent, AskNewContinent());
+  }
+  return seat;
+}
+
 Result<Chosen> Runner::JudgeChosen(Chosen chosen, bool* again) {
   *again = false;
   if (!options_.judge) return chosen;
@@ -193,8 +208,7 @@ Result<Runner::Entries> Runner::ChangedExecutives() {
                      "re-share each of them in a ceremony of its own");
     }
   }
-  if (first == nullptr)
-    return Refused("ceremony.no-set", "none of the keys has shares", "leave this ceremony out");
+  if (first == nullptr) return Internal("ceremony.step", "none of the keys has shares");
   Chosen chosen;
   for (bool again = true; again;) {
     chosen = {};
@@ -205,8 +219,7 @@ Result<Runner::Entries> Runner::ChangedExecutives() {
       if (answer == "leaves") continue;
       Seat seat = s;
       if (answer == "moves") {
-        BM_TRY(seat.continent, AskOneOf("new continent (AF AN AS EU NA OC SA): ",
-                                        {"AF", "AN", "AS", "EU", "NA", "OC", "SA"}));
+        BM_TRY(seat.continent, AskNewContinent());
       }
       chosen.seats.push_back(std::move(seat));
     }

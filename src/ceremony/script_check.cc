@@ -35,7 +35,7 @@ void CheckKeys(const Script& s, Findings& f) {
           "ceremony.dkg",
           fmt::format("key \"{}\" is to be made between machines and is no threshold key", k.id),
           "custody = \"threshold\", or leave dkg out", k.line);
-    if (k.apart && s.kind == Kind::kMake && shared > 1)
+    if (k.apart && (s.kind == Kind::kMake || s.kind == Kind::kReshare) && shared > 1)
       f.Error(
           "ceremony.dkg-alone",
           fmt::format("key \"{}\" is made between machines, and other keys have shares, too", k.id),
@@ -139,9 +139,6 @@ struct StepOrder {
         if (s.kind != Kind::kMake) Fail(t, "this kind makes no keys", "kind = \"make\"");
         break;
       case Action::kReshare:
-        if (key->apart)
-          Fail(t, "would bring shares together that never were in one place",
-               "make a new key between machines; leave this one out");
         if (!IsShared(key->custody) || s.kind != Kind::kReshare)
           Fail(t, "deals shares of a key that has none here", "kind = \"reshare\", a split key");
         if (!Seen(Action::kExecutives))
@@ -265,7 +262,11 @@ std::vector<ScriptStep> UsualSteps(const Script& s) {
           k.id);
     if (s.kind == Kind::kReshare && IsShared(k.custody))
       add("reshare-" + slug(k.id), Action::kReshare, Role::kWitness,
-          fmt::format("The shares of {} are dealt anew; the old ones end.", k.name), k.id);
+          k.apart ? fmt::format("The messages are checked with which its holders' machines dealt "
+                                "the shares of {} anew; the old ones end.",
+                                k.name)
+                  : fmt::format("The shares of {} are dealt anew; the old ones end.", k.name),
+          k.id);
   }
   if (s.kind == Kind::kSign || s.kind == Kind::kRecover)
     add("open", Action::kOpenKeys, Role::kAdministrator,

@@ -72,6 +72,31 @@ TEST(Script, WhatIsWrongIsFoundByName) {
   finds(With(good, "key = \"identity-1.1\"", "key = \"nobody\""), "ceremony.step-key");
   finds(With(good, ", \"internal-witness\"", ""), "ceremony.role");
   finds(With(good, "rehearsal = true", "rehearsal = true\nlog = \"x\""), "ceremony.log");
+  finds(With(good, "rehearsal = true", "rehearsal = \"yes\""), "ceremony.type");
+  finds(With(good, "title = \"Acme: test\"", "title = \"\""), "ceremony.value");
+  finds(With(good, "Acme: test", "Acme\xff"), "ceremony.not-text");
+  finds("# " + std::string(5000, 'x') + "\n" + good, "ceremony.line-too-long");
+  finds(With(good, "lifetime = \"never\"", "lifetime = \"ten years\""), "ceremony.duration-bad");
+  finds(With(good, "id = \"update-1.1\"", "id = \"Update 1\""), "ceremony.id-bad");
+  finds(With(good, "id = \"script\"", "id = \"people\""), "ceremony.id-duplicate");
+  finds(With(good, "lifetime = \"never\"",
+             "lifetime = \"never\"\nspki = \"" + std::string(64, 'a') + "\""),
+        "ceremony.key-spki");
+  finds(With(good, "kind = \"make\"", "kind = \"sign\""), "ceremony.key-spki");
+  finds(With(good, "lifetime = \"never\"", "lifetime = \"never\"\ncrl-url = \"ftp://x\""),
+        "ceremony.url-bad");
+  finds(With(good, "rehearsal = true", "rehearsal = true\nplan = \"abc\""), "ceremony.digest");
+  const size_t key = good.rfind("[[key]]"), step = good.find("[[step]]");
+  std::string keys = good;
+  for (int i = 0; i < 64; ++i) keys.insert(step, good.substr(key, step - key));
+  finds(keys, "ceremony.keys");
+  const std::string request = "\n[[request]]\nname = \"a\"\nsha256 = \"" + std::string(64, 'a') +
+                              "\"\nissuer = \"identity-1.1\"\n";
+  finds(good + request + request, "ceremony.request-twice");
+  finds(good + With(request, "identity-1.1", "identity-9.9"), "ceremony.request-issuer");
+  std::string many = good;
+  for (int i = 0; i < 1100; ++i) many += With(request, "\"a\"", fmt::format("\"a{}\"", i));
+  finds(many, "ceremony.too-many");
   finds(With(good, "rehearsal = true",
              "rehearsal = true\nchallenge = \"" + std::string(64, 'a') + "\""),
         "ceremony.challenge");

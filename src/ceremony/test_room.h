@@ -52,7 +52,7 @@ class TestRoom : public Dialogue {
     if (has("done, exception or stop?")) return "done";
     if (has("of your own copy")) {
       size_t group = std::stoul(p.substr(p.find("group ") + 6));
-      return ToHex(has("of the making") ? transcript : script).substr(4 * (group - 1), 4);
+      return ToHex(has("the transcript of") ? transcript : script).substr(4 * (group - 1), 4);
     }
     if (has("n, how many")) return n;
     if (has("k, how many") || has("k again")) return k;
@@ -62,6 +62,7 @@ class TestRoom : public Dialogue {
       auto it = changes.find(p.substr(0, p.find(' ')));
       return it == changes.end() ? "stays" : it->second;
     }
+    if (has("stays or moves")) return "stays";
     if (has("words on paper")) return "no";
     if (has("passphrase of this share")) {
       // A file lies in its holder's folder.

@@ -141,14 +141,18 @@ Result<int> ArtifactSign(const Invocation& in) {
                          .sbom_uri = in.Get("--sbom-uri"),
                          .uri = in.Get("--uri"),
                          .configuration = in.Get("--configuration"),
+                         .pss = in.Get("--padding") == "pss",
                          .action = in.Get("--do"),
                          .target = in.Get("--target"),
                          .uid = in.Get("--uid"),
                          .like = in.Get("--like"),
+                         .nonce = in.Get("--nonce"),
+                         .serial = in.Get("--serial"),
                          .again = in.Has("--again"),
                          .dry_run = in.dry_run()};
   artifact::FromText(in.Get("--kind"), o.kind);
-  if (o.file.empty() && o.kind != artifact::Kind::kTam && o.kind != artifact::Kind::kTlsServer)
+  if (o.file.empty() && o.kind != artifact::Kind::kTam && o.kind != artifact::Kind::kTlsServer &&
+      o.kind != artifact::Kind::kDebugUnlock)
     return Usage("artifact.options", "no file is named", "birthmark artifact sign WS FILE …");
   BM_TRY(const app::KeySource keys, KeysFor(in));
   SystemClock clock;

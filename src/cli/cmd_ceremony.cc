@@ -110,7 +110,8 @@ Result<app::NewCeremony> WhatToMake(const Invocation& in) {
                         .title = in.Get("--title"),
                         .rehearsal = !in.Has("--production"),
                         .keys = {},
-                        .requests = in.Get("--requests")};
+                        .requests = in.Get("--requests"),
+                        .apart = in.Get("--between-machines")};
   std::string keys = in.Get("--keys");
   while (!keys.empty()) {
     size_t comma = keys.find(',');
@@ -127,6 +128,9 @@ Result<int> CeremonyNew(const Invocation& in) {
     return Usage("ceremony.new", "a ceremony is written from a plan, or of a custody folder",
                  "give --plan P, or --of DIR with --kind K");
   BM_TRY(app::NewCeremony what, WhatToMake(in));
+  if (!what.apart.empty() && !in.Has("--plan"))
+    return Usage("ceremony.new", "how a key is made is said when it is made",
+                 "give --between-machines with --plan");
   ceremony::Script script;
   if (in.Has("--plan")) {
     BM_TRY(plan::Parsed parsed, plan::LoadPlan(in.Get("--plan"), nullptr));
@@ -200,6 +204,16 @@ Result<int> CeremonyCheck(const Invocation& in) {
     PrintLine(fmt::format("key   {:<16} level {}  {:<11} {:<10} {}  {}", k.id, k.level,
                           crypto::ToText(k.algorithm), plan::ToText(k.custody),
                           plan::ToText(k.lifetime), k.name));
+  for (const ceremony::ScriptKey& k : s.keys) {
+    if (!k.apart || (s.kind != ceremony::Kind::kMake && s.kind != ceremony::Kind::kReshare))
+      continue;
+    PrintLine(fmt::format(
+        "      {}: its holders' machines {} before (birthmark share {}, then share join);\n"
+        "      the room takes the messages (--made FOLDER) and no share; the holders {}",
+        k.id, s.kind == ceremony::Kind::kMake ? "make it" : "deal its shares anew",
+        s.kind == ceremony::Kind::kMake ? "begin" : "renew",
+        s.kind == ceremony::Kind::kMake ? "sign where they are" : "have proven the new ones"));
+  }
   for (const ceremony::ScriptRequest& q : s.requests)
     PrintLine(fmt::format("sign  {:<16} by {}", q.name, q.issuer));
   int i = 0;

@@ -1,48 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// birthmark share check|prove|words|restore|sheet|commit|sign: a holder's own commands, without a
+// birthmark share check|prove|words|restore|commit|sign: a holder's own commands, without a
 // workspace. None says k or n, for none knows them.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "app/shares.h"
 #include "cli/handlers.h"
+#include "cli/handlers_share_rounds.h"
 #include "cli/keys.h"
 #include "cli/terminal.h"
 #include "custody/health.h"
 #include "custody/message.h"
+#include "custody/renewal_folder.h"
+#include "custody/sharing.h"
 #include "custody/words.h"
 
 namespace birthmark::cli {
 namespace {
-
-Result<app::HeldShare> OpenNamed(const Invocation& in) {
-  BM_TRY(app::KeySource keys, KeysFor(in));
-  return app::OpenHeldShare(in.Arg("F"), keys.online,
-                            {.source = keys.pin, .last_try = keys.pin_last_try});
-}
-
-std::string ShareJson(const custody::Share& s, std::string_view more) {
-  return fmt::format(R"({{"set": "{}", "generation": {}, "index": {}{}}})", custody::ShortId(s.set),
-                     s.generation, s.index, more);
-}
-
-std::string ShareText(const custody::Share& s) {
-  return fmt::format("share {} of set {}, generation {}", s.index, custody::ShortId(s.set),
-                     s.generation);
-}
-
-// Done says what was written, for people or for programs.
-int WroteOf(const Invocation& in, const custody::Share& s, const std::string& file,
-            std::string_view more_json = "") {
-  if (in.json()) {
-    PrintLine(ShareJson(s, fmt::format(R"(, "file": {}, "written": {}{})", JsonString(file),
-                                       !in.dry_run(), more_json)));
-  } else {
-    PrintLine(
-        fmt::format("{} {} ({})", in.dry_run() ? "would write" : "wrote", file, ShareText(s)));
-  }
-  return 0;
-}
 
 Result<Bytes> StatementOf(const Invocation& in) {
   if (in.Has("--statement") == in.Has("--round"))
@@ -58,8 +32,40 @@ Result<Bytes> StatementOf(const Invocation& in) {
 
 }  // namespace
 
+Result<app::HeldShare> OpenNamed(const Invocation& in) {
+  BM_TRY(app::KeySource keys, KeysFor(in));
+  return app::OpenHeldShare(in.Arg("F"), keys.online, CardsFor(in));
+}
+
+std::string ShareJson(const custody::Share& s, std::string_view more) {
+  return fmt::format(R"({{"set": "{}", "generation": {}, "index": {}{}}})", custody::ShortId(s.set),
+                     s.generation, s.index, more);
+}
+
+std::string ShareText(const custody::Share& s) {
+  return fmt::format("share {} of set {}, generation {}", s.index, custody::ShortId(s.set),
+                     s.generation);
+}
+
+// Done says what was written, for people or for programs.
+int WroteOf(const Invocation& in, const custody::Share& s, const std::string& file,
+            std::string_view more_json) {
+  if (in.json()) {
+    PrintLine(ShareJson(s, fmt::format(R"(, "file": {}, "written": {}{})", JsonString(file),
+                                       !in.dry_run(), more_json)));
+  } else {
+    PrintLine(
+        fmt::format("{} {} ({})", in.dry_run() ? "would write" : "wrote", file, ShareText(s)));
+  }
+  return 0;
+}
+
 Result<int> ShareCheck(const Invocation& in) {
   BM_TRY(const app::HeldShare held, OpenNamed(in));
+  if (in.Has("--of")) {
+    BM_TRY(const custody::MadeApart made, custody::ReadSetApart(in.Get("--of")));
+    BM_CHECK(custody::CheckShare(held.share, made.set));
+  }
   PrintLine(in.json() ? ShareJson(held.share, R"(, "fine": true)")
                       : ShareText(held.share) + ": opens and is well formed");
   return 0;
@@ -104,15 +110,6 @@ Result<int> ShareRestore(const Invocation& in) {
   BM_TRY(const custody::Share share,
          app::RestoreShare(words, in.Get("--output"), keys.online, in.dry_run()));
   return WroteOf(in, share, in.Get("--output"));
-}
-
-Result<int> ShareSheet(const Invocation& in) {
-  BM_TRY(const app::HeldShare held, OpenNamed(in));
-  const bool words = in.Has("--words");
-  if (words) Note("The page will hold the plain share as words: keep it in a sealed envelope.");
-  if (!in.dry_run())
-    BM_CHECK(app::WriteSheet(held.sealed, words ? &held.share : nullptr, in.Get("--output")));
-  return WroteOf(in, held.share, in.Get("--output"));
 }
 
 Result<int> ShareCommit(const Invocation& in) {

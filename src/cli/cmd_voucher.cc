@@ -2,6 +2,7 @@
 // voucher request, issue, verify, list, put, owner.
 #include <fmt/format.h>
 
+#include "app/est_carry.h"
 #include "app/masa.h"
 #include "app/onboard.h"
 #include "cli/handlers_anchors.h"
@@ -30,6 +31,26 @@ int SaidJudged(const Invocation& in, const link::VoucherJudged& j) {
                          : fmt::format("refused[{}]: {}", j.why, j.text));
   }
   return j.accepted ? 0 : 1;
+}
+
+// SaidFetched tells of a session that came to nothing, or of what the device made of the answer.
+int SaidFetched(const Invocation& in, const link::TlsStep& step) {
+  const bool refused = step.state == "refused" && !step.accepted;
+  const std::string why =
+      refused ? std::string(link::VerdictWord(step.verdict)) : step.cacerts->why;
+  const std::string& text = refused ? step.text : step.cacerts->text;
+  const bool accepted = !refused && step.cacerts->accepted;
+  if (in.json()) {
+    PrintLine(fmt::format(R"({{"accepted": {}, "why": {}, "text": {}, "count": {}, "level": {}}})",
+                          accepted, JsonString(why), JsonString(text), step.cacerts->count,
+                          step.level));
+  } else {
+    PrintLine(accepted ? fmt::format("accepted, {} certificate{}, from a server at level {}",
+                                     step.cacerts->count, step.cacerts->count == 1 ? "" : "s",
+                                     step.level)
+                       : fmt::format("refused[{}]: {}", why, text));
+  }
+  return accepted ? 0 : 1;
 }
 
 }  // namespace
@@ -141,14 +162,17 @@ Result<int> VoucherPut(const Invocation& in) {
 
 Result<int> VoucherOwner(const Invocation& in) {
   BM_TRY(link::DeviceConsole console, app::OpenConsole(in.Get("--device")));
-  if (in.Has("--cacerts")) {
-    BM_TRY(auto cacerts, app::ReadCertificates(in.Get("--cacerts")));
-    BM_TRY(auto chain, app::ReadCertificates(in.Get("--cert")));
-    BM_TRY(auto signer, app::ReadKeyFile(in.Get("--key")));
-    BM_TRY(link::DeviceOwner asked, console.Owner(true));
-    BM_TRY(Bytes message, app::CacertsMessage(cacerts, asked.nonce, chain, *signer));
-    BM_TRY(link::VoucherJudged judged, console.GiveCacerts(message));
-    return SaidJudged(in, judged);
+  if (in.Has("--reset")) {
+    BM_TRY(const bool forgotten, console.ResetOwner());
+    PrintLine(in.json()   ? fmt::format(R"({{"forgotten": {}}})", forgotten)
+              : forgotten ? "the device has no owner any more; its maker's anchors stay"
+                          : "the device had no owner");
+    return 0;
+  }
+  if (in.Has("--est")) {
+    BM_TRY(const app::EstPlace place, app::ReadEstPlace(in.Get("--est"), in.Get("--connect")));
+    BM_TRY(const link::TlsStep step, app::CarryCacerts(console, place));
+    return SaidFetched(in, step);
   }
   BM_TRY(link::DeviceOwner owner, console.Owner());
   Table table({"means", "subject", "sha256"});

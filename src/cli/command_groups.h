@@ -15,6 +15,8 @@ std::vector<Command> PkiCommands();
 std::vector<Command> LineCommands();
 // UpkeepCommands: keys that people hold, and what keeps it all alive.
 std::vector<Command> UpkeepCommands();
+// ShareCommands: what holders of shares do.
+std::vector<Command> ShareCommands();
 // AnchorCommands: trust anchors, what is signed under them, where they are found.
 std::vector<Command> AnchorCommands();
 // ReaderCommands: the log, the answers, disclosures and their readers.

@@ -9,7 +9,8 @@ namespace birthmark::cli {
 const std::vector<Command>& Commands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> all;
-    for (auto part : {PkiCommands, LineCommands, UpkeepCommands, AnchorCommands, ReaderCommands}) {
+    for (auto part : {PkiCommands, LineCommands, UpkeepCommands, ShareCommands, AnchorCommands,
+                      ReaderCommands}) {
       std::vector<Command> more = part();
       std::move(more.begin(), more.end(), std::back_inserter(all));
     }

@@ -153,7 +153,6 @@ Result<int> ShareCheck(const Invocation&);
 Result<int> ShareProve(const Invocation&);
 Result<int> ShareWords(const Invocation&);
 Result<int> ShareRestore(const Invocation&);
-Result<int> ShareSheet(const Invocation&);
 Result<int> ShareCommit(const Invocation&);
 Result<int> ShareSign(const Invocation&);
 // cmd_words.cc

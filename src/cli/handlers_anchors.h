@@ -17,6 +17,8 @@ Result<int> ArtifactSign(const Invocation&);
 Result<int> ArtifactVerify(const Invocation&);
 Result<int> ArtifactList(const Invocation&);
 Result<int> ArtifactSigner(const Invocation&);
+// cmd_artifact_send.cc
+Result<int> ArtifactSend(const Invocation&);
 // cmd_voucher.cc
 Result<int> VoucherRequest(const Invocation&);
 Result<int> VoucherIssue(const Invocation&);
@@ -31,5 +33,6 @@ Result<int> Discover(const Invocation&);
 Result<int> Scan(const Invocation&);
 // cmd_unit_attest.cc
 Result<int> UnitAttest(const Invocation&);
+Result<int> UnitUnlock(const Invocation&);
 
 }  // namespace birthmark::cli

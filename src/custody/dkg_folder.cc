@@ -30,14 +30,6 @@ bool There(const fs::path& p) {
   return fs::exists(p, ignored);
 }
 
-template <class T>
-Result<T> ReadOne(const fs::path& file) {
-  BM_TRY(const std::string text, ReadTextFile(file, kMaxMessageFile));
-  Result<T> message = FromArmor<T>(text);
-  if (!message) return std::unexpected(std::move(message).error().Context(file.string()));
-  return message;
-}
-
 Status CheckHeard(const JoinAsked& asked, const Digest& transcript) {
   std::string heard;
   for (char c : asked.transcript) {
@@ -118,9 +110,9 @@ Status Machine::Begin() {
 }
 
 Status Machine::GoOn() {
-  BM_TRY(done.terms, ReadOne<DkgTerms>(In(kTermsFile)));
+  BM_TRY(done.terms, ReadMessage<DkgTerms>(In(kTermsFile)));
   BM_CHECK(CheckTerms(done.terms));
-  BM_TRY(own, ReadOne<DkgRound1>(In(kOwnFile)));
+  BM_TRY(own, ReadMessage<DkgRound1>(In(kOwnFile)));
   if ((asked.terms && cbor::ToCbor(*asked.terms) != cbor::ToCbor(done.terms)) ||
       (asked.index != 0 && asked.index != own.index))
     return Refused("dkg.begin",
@@ -278,7 +270,7 @@ Result<Joined> Join(const JoinAsked& asked, const SecretBytes& passphrase, Rng& 
 
 Result<MadeApart> ReadMade(const fs::path& folder) {
   MadeApart out;
-  BM_TRY(out.terms, ReadOne<DkgTerms>(folder / kTermsFile));
+  BM_TRY(out.terms, ReadMessage<DkgTerms>(folder / kTermsFile));
   BM_CHECK(CheckTerms(out.terms));
   BM_TRY(const std::vector<DkgRound1> first, ReadMessages<DkgRound1>(folder, ".round1"));
   BM_TRY(DkgAgreed agreed, Agree(out.terms, first));

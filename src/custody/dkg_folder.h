@@ -19,6 +19,14 @@ namespace birthmark::custody {
 
 inline constexpr std::string_view kTermsFile = "terms";
 
+// ReadMessage reads one file. Errors: file.read; those of FromArmor, which name the file.
+template <class T>
+Result<T> ReadMessage(const fs::path& file) {
+  BM_TRY(const std::string text, ReadTextFile(file, kMaxMessageFile));
+  Result<T> message = FromArmor<T>(text);
+  if (!message) return std::unexpected(std::move(message).error().Context(file.string()));
+  return message;
+}
 // ReadMessages reads all files of a folder with this suffix, in the order of their names. Errors:
 // message.too-many; those of FromArmor, which name the file.
 template <class T>
@@ -78,10 +86,8 @@ Result<std::vector<T>> ReadMessages(const fs::path& folder, std::string_view suf
   BM_TRY(const std::vector<fs::path> files, MessageFiles(folder, suffix));
   std::vector<T> out;
   for (const fs::path& file : files) {
-    BM_TRY(const std::string text, ReadTextFile(file, kMaxMessageFile));
-    Result<T> message = FromArmor<T>(text);
-    if (!message) return std::unexpected(std::move(message).error().Context(file.string()));
-    out.push_back(std::move(*message));
+    BM_TRY(T message, ReadMessage<T>(file));
+    out.push_back(std::move(message));
   }
   return out;
 }

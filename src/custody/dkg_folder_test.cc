@@ -216,6 +216,10 @@ TEST_F(DkgFolderTest, FolderIsOneRunsAndOnePartys) {
   ASSERT_TRUE(Call(17, true));
   ASSERT_TRUE(Call(200, true));
   EXPECT_EQ(CodeOf(Join(asked, Secret("sentence 5"), rng_)), "share.sealed");
+  {
+    const auto other = FileLock::Take(tmp_ / "m4/lock", "test").value();
+    EXPECT_EQ(CodeOf(Join(asked, Secret("sentence 4"), rng_)), "dkg.busy");
+  }
   EXPECT_EQ(CodeOf(MessageFiles(tmp_ / "nowhere", ".round1")), "file.read");
 }
 

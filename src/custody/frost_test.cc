@@ -86,6 +86,9 @@ TEST_F(FrostTest, EveryBadPartNamesItsSigner) {
   EXPECT_EQ(CodeOf(CheckPartial(parts[1], r.request, dealt_.set)), "sign.partial");
   parts[0].request[3] ^= 1;
   EXPECT_EQ(CodeOf(CheckPartial(parts[0], r.request, dealt_.set)), "sign.other-request");
+  parts = r.parts;
+  parts.pop_back();
+  EXPECT_EQ(CodeOf(Aggregate(r.request, parts, dealt_.set)), "sign.missing");
 }
 
 TEST_F(FrostTest, SignerWithAWrongShareIsNamedAndTheOthersGoOn) {

@@ -57,7 +57,7 @@ Status CheckTerms(const ReshareTerms& terms) {
 Status CheckTermsOfSet(const ReshareTerms& terms, const ShareSet& set) {
   BM_CHECK(CheckTerms(terms));
   if (terms.set != set.set || terms.generation != set.generation ||
-      terms.dealers.size() != set.threshold)
+      terms.dealers.size() < set.threshold)
     return BadTerms("the terms are not of the set in force");
   for (uint16_t d : terms.dealers) {
     if (set.Find(d) == nullptr) return BadTerms(fmt::format("nobody of the set holds share {}", d));
@@ -66,9 +66,9 @@ Status CheckTermsOfSet(const ReshareTerms& terms, const ShareSet& set) {
 }
 
 std::unexpected<Error> BadDealing(uint16_t dealer, std::string_view what) {
-  return Refused("reshare.dealing", fmt::format("holder {} {}", dealer, what),
-                 "run the re-sharing again with another holder in its place; the old shares are "
-                 "still in force");
+  return Refused(
+      "reshare.dealing", fmt::format("holder {} {}", dealer, what),
+      "go on with another holder's dealing in its place; the old shares are still in force");
 }
 
 // ReadDealing checks a dealing under terms that were checked, and gives its commitments.
@@ -88,51 +88,66 @@ Result<std::vector<Point>> ReadDealing(const Dealing& dealing, const ReshareTerm
     if (!p) return BadDealing(dealing.index, "committed to something that is no point");
     points.push_back(*p);
   }
-  BM_TRY(const Scalar weight, LagrangeAt(dealing.index, terms.dealers));
-  BM_TRY(const Point key, Point::FromOctets(holder->point));
-  if (!(points[0] == key * weight))
+  if (dealing.commitments[0] != holder->point)
     return BadDealing(dealing.index, "dealt something else than its share");
   return points;
 }
 
-// Joined is what all dealings come to.
-struct Joined {
-  std::vector<std::vector<Point>> points;  // in the order of the dealers
-  std::vector<const Dealing*> dealings;    // the same
+// CheckWhoDealt wants the dealings of exactly k of those who may deal, each once.
+Status CheckWhoDealt(std::span<const Dealing> dealings, const ReshareTerms& terms,
+                     const ShareSet& set) {
+  size_t named = 0;
+  for (uint16_t dealer : terms.dealers) {
+    const auto count = std::ranges::count(dealings, dealer, &Dealing::index);
+    if (count > 1 || (count == 0 && dealings.size() < set.threshold))
+      return Refused("reshare.missing", fmt::format("holder {} has not dealt exactly once", dealer),
+                     "wait for its dealing, or go on with those of others");
+    named += static_cast<size_t>(count);
+  }
+  if (named != dealings.size())
+    return Refused("reshare.missing", "there are dealings of holders whom the terms do not name",
+                   "take away what other runs left");
+  if (named != set.threshold)
+    return Refused("reshare.missing", "more holders' dealings are here than the key needs",
+                   "choose as many as it needs: all new holders take the same ones");
+  return {};
+}
+
+// Together is what k dealings come to.
+struct Together {
+  std::vector<std::vector<Point>> points;  // in the order of the dealings
+  std::vector<Scalar> weights;             // the same: what brings their shares to the secret
   ShareSet next;
 };
 
-Result<Joined> Join(std::span<const Dealing> dealings, const ReshareTerms& terms,
-                    const ShareSet& set) {
+Result<Together> AddUp(std::span<const Dealing> dealings, const ReshareTerms& terms,
+                       const ShareSet& set) {
   BM_CHECK(CheckTermsOfSet(terms, set));
+  BM_CHECK(CheckWhoDealt(dealings, terms, set));
   const Digest digest = TermsDigest(terms);
-  Joined joined;
-  for (uint16_t dealer : terms.dealers) {
-    auto of = [&](const Dealing& d) { return d.index == dealer; };
-    if (std::ranges::count_if(dealings, of) != 1)
-      return Refused("reshare.missing", fmt::format("holder {} has not dealt exactly once", dealer),
-                     "wait for its dealing, or run again with other holders");
-    joined.dealings.push_back(&*std::ranges::find_if(dealings, of));
-    BM_TRY(std::vector<Point> points, ReadDealing(*joined.dealings.back(), terms, digest, set));
-    joined.points.push_back(std::move(points));
-  }
-  if (dealings.size() != terms.dealers.size())
-    return Refused("reshare.missing", "there are dealings of holders whom the terms do not name");
+  std::vector<uint16_t> who;
+  for (const Dealing& d : dealings) who.push_back(d.index);
+  std::ranges::sort(who);
+  Together together;
   std::vector<Point> sum(terms.threshold);
-  for (const auto& points : joined.points) {
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] = sum[i] + points[i];
+  for (const Dealing& d : dealings) {
+    BM_TRY(std::vector<Point> points, ReadDealing(d, terms, digest, set));
+    BM_TRY(Scalar weight, LagrangeAt(d.index, who));
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] = sum[i] + points[i] * weight;
+    together.points.push_back(std::move(points));
+    together.weights.push_back(std::move(weight));
   }
-  joined.next = {.set = set.set,
-                 .generation = set.generation + 1,
-                 .threshold = terms.threshold,
-                 .key = sum[0].ToBytes()};
+  together.next = {.set = set.set,
+                   .generation = set.generation + 1,
+                   .threshold = terms.threshold,
+                   .key = sum[0].ToBytes()};
   // Weighted keys of k holders always sum to the key; another sum means a set that lies.
-  if (joined.next.key != set.key)
+  if (together.next.key != set.key)
     return Refused("share.set", "the dealers' keys do not belong to the set's key",
                    "take the set from the ceremony's sealed record again");
   for (const Receiver& r : terms.receivers)
-    joined.next.holders.push_back({r.index, PointAt(sum, r.index).ToBytes()});
-  return joined;
+    together.next.holders.push_back({r.index, PointAt(sum, r.index).ToBytes()});
+  return together;
 }
 
 }  // namespace
@@ -152,7 +167,6 @@ Result<ReshareTerms> MakeTerms(const ShareSet& set, std::span<const uint16_t> de
   std::ranges::sort(terms.receivers, {}, &Receiver::index);
   if (std::ranges::adjacent_find(terms.dealers) != terms.dealers.end())
     return Refused("share.duplicate", "one holder is to deal twice");
-  terms.dealers.resize(set.threshold);
   BM_CHECK(CheckTermsOfSet(terms, set));
   return terms;
 }
@@ -163,9 +177,8 @@ Result<Dealing> DealOn(const Share& share, const ReshareTerms& terms, Rng& rng) 
   if (terms.set != share.set || terms.generation != share.generation ||
       !std::ranges::binary_search(terms.dealers, share.index))
     return BadTerms(fmt::format("the terms are not for share {} of this generation", share.index));
-  BM_TRY(const Scalar weight, LagrangeAt(share.index, terms.dealers));
   BM_TRY(const Scalar value, Scalar::FromOctets(share.value.Read(SecretAccess())));
-  const Polynomial p = RandomPolynomial(weight * value, terms.threshold, rng);
+  const Polynomial p = RandomPolynomial(value, terms.threshold, rng);
   const Digest digest = TermsDigest(terms);
   Dealing out{.set = terms.set, .index = share.index, .terms = Bytes(digest.begin(), digest.end())};
   for (const Point& c : CommitTo(p)) out.commitments.push_back(c.ToBytes());
@@ -179,6 +192,18 @@ Result<Dealing> DealOn(const Share& share, const ReshareTerms& terms, Rng& rng) 
   return out;
 }
 
+Status CheckDealing(const Dealing& dealing, const ReshareTerms& terms, const ShareSet& set) {
+  BM_CHECK(CheckTermsOfSet(terms, set));
+  BM_CHECK(ReadDealing(dealing, terms, TermsDigest(terms), set));
+  return {};
+}
+
+Result<ShareSet> NextSet(std::span<const Dealing> dealings, const ReshareTerms& terms,
+                         const ShareSet& set) {
+  BM_TRY(Together together, AddUp(dealings, terms, set));
+  return std::move(together.next);
+}
+
 Result<ReshareReceiver> ReshareReceiver::Start(uint16_t index, Rng& rng) {
   if (index == 0 || index > kMaxHolders)
     return Refused("custody.index", "holders have the indices 1 to 255");
@@ -188,28 +213,38 @@ Result<ReshareReceiver> ReshareReceiver::Start(uint16_t index, Rng& rng) {
   return out;
 }
 
+Result<ReshareReceiver> ReshareReceiver::Restore(uint16_t index, ByteView box_secret) {
+  if (index == 0 || index > kMaxHolders || box_secret.size() != kBoxKeySize)
+    return Refused("reshare.kept", "what this machine kept of the re-sharing is no receiver's key",
+                   "put the folder back as it was, or begin again with new terms");
+  ReshareReceiver out;
+  out.index_ = index;
+  out.box_ = BoxKey::FromSecret(box_secret);
+  return out;
+}
+
 Result<Held> ReshareReceiver::Finish(std::span<const Dealing> dealings, const ReshareTerms& terms,
                                      const ShareSet& set) const {
-  BM_TRY(Joined joined, Join(dealings, terms, set));
+  BM_TRY(Together together, AddUp(dealings, terms, set));
   auto own = std::ranges::find(terms.receivers, index_, &Receiver::index);
   if (own == terms.receivers.end() || own->box != box_.point)
     return BadTerms(fmt::format("the terms do not name receiver {} with its key", index_));
   const size_t place = static_cast<size_t>(own - terms.receivers.begin());
   const Digest digest = TermsDigest(terms);
   Scalar value;
-  for (size_t i = 0; i < joined.dealings.size(); ++i) {
-    const Dealing& d = *joined.dealings[i];
+  for (size_t i = 0; i < dealings.size(); ++i) {
+    const Dealing& d = dealings[i];
     Result<Scalar> part = OpenPart(d.sealed[place], box_, PassOnContext(digest, d.index, index_));
-    if (!part || !(Point::Base(*part) == PointAt(joined.points[i], index_)))
+    if (!part || !(Point::Base(*part) == PointAt(together.points[i], index_)))
       return BadDealing(d.index, "sent a part that does not fit its commitments");
-    value = value + *part;
+    value = value + *part * together.weights[i];
   }
   Held held{.share = {.set = set.set,
-                      .generation = joined.next.generation,
+                      .generation = together.next.generation,
                       .index = index_,
                       .value = value.ToSecret(),
                       .key = set.key},
-            .set = std::move(joined.next)};
+            .set = std::move(together.next)};
   BM_CHECK(CheckShare(held.share, held.set));
   return held;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/pss.h"
 #include "keystore/keystore.h"
 
 namespace birthmark::keystore {
@@ -51,6 +52,19 @@ TEST_P(KeyStoreContract, CreatedKeySignsAndSoDoesItReopened) {
     crypto::PublicKey pub = (*created)->public_key();
     EXPECT_EQ(pub.algorithm(), a);
     EXPECT_TRUE(pub.Verify(ToBytes("m"), (*created)->Sign(ToBytes("m")).value()));
+    const bool rsa = crypto::ToText(a).starts_with("rsa");
+    for (crypto::PssSalt salt : {crypto::PssSalt::kDigest, crypto::PssSalt::kLongest}) {
+      auto pss = crypto::SignPss(**created, ToBytes("m"), salt);
+      if (!rsa || GetParam().scheme == "tpm2") {
+        EXPECT_EQ(CodeOf(pss), "key.pss");
+        continue;
+      }
+      ASSERT_TRUE(pss) << pss.error().ToString();
+      EXPECT_TRUE(crypto::VerifyPss(pub, ToBytes("m"), *pss, salt));
+      EXPECT_TRUE(crypto::VerifyPss(pub, ToBytes("m"), *pss, std::nullopt));
+      EXPECT_FALSE(crypto::VerifyPss(pub, ToBytes("n"), *pss, salt));
+      EXPECT_FALSE(pub.Verify(ToBytes("m"), *pss));
+    }
     created->reset();
     under_test_->Reopen();
     auto opened = store().Open("key");

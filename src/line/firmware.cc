@@ -40,6 +40,7 @@ link::AnchorPolicy PolicyOf(const plan::Anchor& a) {
   p.subject = a.subject;
   p.organization = anchors::OrganizationOf(a);
   p.subordinate = a.subordinate;
+  if (a.verifies == "tls-server") p.dns = anchors::DnsSubtreesOf(a);
   for (vocab::Algorithm algorithm : a.algorithms) {
     switch (algorithm) {
       case vocab::Algorithm::kEcdsaP256:

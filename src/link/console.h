@@ -185,12 +185,35 @@ struct DeviceReport {
   bool symmetric_secret = false, password = false;  // whether there is one
 };
 
-// Offered is what a device said of an image that was offered to it as an update.
+// VerdictWord names a verdict of the device's verifier: "accepted", "signature", "rolled-back"…
+std::string_view VerdictWord(uint64_t verdict);
+
+// Offered is what a device said of an image that was offered to it, or of the end of one that was
+// streamed to it.
 struct Offered {
   bool accepted = false;
+  uint64_t verdict = 0;
   std::string text;
   uint64_t level = 0;
   std::string anchor;  // that verified it; "fuse" is the boot ROM's
+  std::string into;    // the partition that it was, or would be, written to
+};
+
+// UpdateState is which buffer of the application counts, and whether the other is on trial.
+struct UpdateState {
+  std::string confirmed;   // partition
+  std::string trial;       // none, wanted, begun
+  bool fell_back = false;  // the last trial was not confirmed
+  uint64_t floor = 0;      // lower versions do not start
+};
+
+// TamJudged is what a Trusted Application Manager said of a message.
+struct TamJudged {
+  bool accepted = false;
+  uint64_t verdict = 0;
+  std::string text;
+  uint64_t sequence = 0;                                   // of the last message that was taken
+  std::vector<std::pair<std::string, uint64_t>> counters;  // where they were asked for
 };
 
 // AnchorInForce is an anchor that the device believes since its last boot.
@@ -207,7 +230,7 @@ struct VoucherAsked {
   Bytes request;
 };
 
-// VoucherJudged is what a device said of a voucher, or of a message of its owner.
+// VoucherJudged is what a device said of a voucher, or of an answer that should open its port.
 struct VoucherJudged {
   bool accepted = false;
   std::string why;  // "accepted", "unknown-masa", "serial", "nonce", "expired"… (voucher.h)
@@ -220,7 +243,33 @@ struct DeviceOwner {
   bool present = false;
   std::string means;  // "voucher", "est-cacerts"
   std::vector<Bytes> certificates;
-  Bytes nonce;  // for the owner's next message, where one was asked for
+};
+
+// TlsStep is where a device's TLS session stands, and what its server is to be sent.
+struct TlsStep {
+  std::string state;  // "handshake", "open", "refused", "closed"
+  bool accepted = false;
+  uint64_t verdict = 0;  // verify.h
+  std::string text;
+  uint64_t level = 0;     // draft 5.1, of the server's key
+  std::string algorithm;  // of the server's key, a COSE name
+  uint64_t left = 0;      // octets that were not taken: bring them again
+  uint64_t waiting = 0;   // octets that wait for TlsReceive
+  Bytes out;
+  std::string verifier;  // when it was opened: whose TLS it is, with its build
+  struct Cacerts {
+    bool accepted = false;
+    std::string why;  // "waiting", "accepted", "status", "malformed", "cut", "pin" (est.h)
+    std::string text;
+    uint64_t count = 0;  // certificates that are the owner's now
+  };
+  std::optional<Cacerts> cacerts;  // of a session that fetches them
+};
+
+// DebugChallenge is what a device wants to have answered before it opens its port.
+struct DebugChallenge {
+  Bytes nonce;
+  std::string serial;
 };
 
 struct ReportAnswer {
@@ -289,15 +338,39 @@ class DeviceConsole {
   // Token is a signed attestation token over the nonce, 8 to 64 bytes (attest/eat.h reads it).
   Result<Bytes> Token(ByteView nonce);
   // AskVoucher has the device sign a request; it names the registrar's certificate where one is
-  // given. GiveVoucher hands it the answer, GiveCacerts a message that its owner signed.
+  // given. GiveVoucher hands it the answer.
   Result<VoucherAsked> AskVoucher(ByteView registrar = {});
   Result<VoucherJudged> GiveVoucher(ByteView voucher);
-  Result<VoucherJudged> GiveCacerts(ByteView object);
-  // Owner reads whose it is; a challenge gives the nonce that GiveCacerts needs.
-  Result<DeviceOwner> Owner(bool challenge = false);
-  // OfferImage offers a whole image as an update in place; what was accepted counts from the next
-  // reset. The image must fit one message (kMaxOffer). A refused write is the device's error.
+  Result<DeviceOwner> Owner();
+  // TlsOpen begins a session with a server of that name under an anchor in force, TlsOpenUnderOwner
+  // under the owner's certificates; FetchCacerts does, asks EST for the owner's next certificates
+  // and keeps them. What a step has in `out` goes to the server, what the server sends to TlsPump.
+  // The session before is forgotten.
+  Result<TlsStep> TlsOpen(const std::string& anchor, const std::string& host);
+  Result<TlsStep> TlsOpenUnderOwner(const std::string& host);
+  Result<TlsStep> FetchCacerts(const std::string& host, const std::string& path = "");
+  Result<TlsStep> TlsPump(ByteView in);
+  Result<TlsStep> TlsSend(ByteView data);  // at most 4096 octets
+  Result<Bytes> TlsReceive();
+  Result<TlsStep> TlsClose();
+  // AskDebug gives a nonce; UnlockDebug brings the answer that was signed over it.
+  Result<DebugChallenge> AskDebug();
+  Result<VoucherJudged> UnlockDebug(ByteView object);
+  // ResetOwner has the device forget its owner, which needs somebody at it; true: it had one.
+  Result<bool> ResetOwner();
+  // OfferImage offers a whole image; what was accepted counts from the next reset. The application
+  // goes into the buffer that is not in use, others in place. The image must fit one message
+  // (kMaxOffer). A refused write is the device's error.
   Result<Offered> OfferImage(const std::string& partition, ByteView image);
+  // BeginUpdate has the application's new envelope judged; WriteUpdate sends its payload piece by
+  // piece; FinishUpdate has it judged where it lies. `policy` is "double-buffer" or "in-place".
+  Result<Offered> BeginUpdate(ByteView envelope, const std::string& policy);
+  Status WriteUpdate(uint64_t offset, ByteView data);
+  Result<Offered> FinishUpdate();
+  // ConfirmUpdate keeps the application that runs on trial; gives the new lowest version.
+  Result<uint64_t> ConfirmUpdate();
+  Result<UpdateState> ReadUpdateState();
+  Result<TamJudged> TamMessage(ByteView object);
   Result<std::vector<AnchorInForce>> AnchorsInForce();
 
   // Element reads what the secure element behind the device is; the device's refusal not-found

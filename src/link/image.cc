@@ -32,6 +32,7 @@ cbor::Value EncodePolicy(const AnchorPolicy& p) {
   if (!p.algorithms.empty()) {
     m.emplace_back("algorithms", cbor::Array(p.algorithms.begin(), p.algorithms.end()));
   }
+  if (!p.dns.empty()) m.emplace_back("dns", cbor::Array(p.dns.begin(), p.dns.end()));
   return m;
 }
 
@@ -54,7 +55,7 @@ Status DecodePolicy(const cbor::Value& v, AnchorPolicy* p) {
       !Text(v, "subordinate", &p->subordinate)) {
     return BadStage("has a policy member that is no text");
   }
-  for (const char* key : {"levels", "algorithms"}) {
+  for (const char* key : {"levels", "algorithms", "dns"}) {
     const cbor::Value* list = v.Find(key);
     if (!list) continue;
     if (!list->AsArray()) return BadStage("has a policy list that is no array");
@@ -65,7 +66,7 @@ Status DecodePolicy(const cbor::Value& v, AnchorPolicy* p) {
       if (level) {
         p->levels.push_back(*level);
       } else if (name) {
-        p->algorithms.push_back(*name);
+        (std::string_view(key) == "dns" ? p->dns : p->algorithms).push_back(*name);
       } else {
         return BadStage("has a policy list of another type");
       }

@@ -40,6 +40,7 @@ struct AnchorPolicy {
   std::optional<std::string> organization;  // O of the signer: the anchor's name constraint
   std::optional<std::string> subordinate;   // CN of an authority between the anchor and the signer
   std::vector<std::string> algorithms;      // COSE names: ES256 …
+  std::vector<std::string> dns;             // of a server: subtrees in which its DNS names lie
 };
 
 struct StageAnchor {

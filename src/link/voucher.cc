@@ -43,14 +43,8 @@ Result<VoucherJudged> DeviceConsole::GiveVoucher(ByteView voucher) {
   return Given(link_, BM_CMD_VOUCHER, "voucher", voucher);
 }
 
-Result<VoucherJudged> DeviceConsole::GiveCacerts(ByteView object) {
-  return Given(link_, BM_CMD_OWNER_CACERTS, "object", object);
-}
-
-Result<DeviceOwner> DeviceConsole::Owner(bool challenge) {
-  cbor::Map args;
-  if (challenge) args.emplace_back("challenge", true);
-  BM_TRY(cbor::Value v, AskPledge(link_, BM_CMD_OWNER, std::move(args)));
+Result<DeviceOwner> DeviceConsole::Owner() {
+  BM_TRY(cbor::Value v, AskPledge(link_, BM_CMD_OWNER, {}));
   Fields f(v);
   DeviceOwner out;
   f.Get("present", &out.present);
@@ -58,9 +52,17 @@ Result<DeviceOwner> DeviceConsole::Owner(bool challenge) {
   for (const cbor::Value& c : f.List("certificates")) {
     if (c.AsBytes() != nullptr) out.certificates.push_back(*c.AsBytes());
   }
-  f.Optional("nonce", &out.nonce);
   BM_CHECK(f.Done());
   return out;
+}
+
+Result<bool> DeviceConsole::ResetOwner() {
+  BM_TRY(cbor::Value v, AskPledge(link_, BM_CMD_OWNER_RESET, {}));
+  Fields f(v);
+  bool forgotten = false;
+  f.Get("forgotten", &forgotten);
+  BM_CHECK(f.Done());
+  return forgotten;
 }
 
 }  // namespace birthmark::link

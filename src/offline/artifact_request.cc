@@ -9,15 +9,14 @@
 #include "cbor/reflect.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
+#include "offline/artifact_octets.h"
 
 namespace birthmark::offline {
 namespace {
 
-using cbor::Array;
-using cbor::Value;
-
 constexpr std::string_view kRequestLabel = "BIRTHMARK ARTIFACT REQUEST";
 constexpr std::string_view kResponseLabel = "BIRTHMARK ARTIFACT RESPONSE";
+constexpr std::string_view kSignatureLabel = "BIRTHMARK REQUEST SIGNATURE";
 
 struct SignedPart {
   Bytes request, signature;
@@ -28,75 +27,29 @@ struct SignedPart {
   }
 };
 
+// AskedBy is the signature of who asks.
+struct AskedBy {
+  Bytes key;  // SubjectPublicKeyInfo
+  Bytes signature;
+  template <class V>
+  void Fields(V& v) {
+    v("key", key);
+    v("signature", signature);
+  }
+};
+
+// AskingWords is what the asking side signs: a digest under words that no other signature begins
+// with.
+Bytes AskingWords(const Digest& request) {
+  Bytes out = ToBytes("birthmark artifact request 1");
+  out.push_back(0);
+  out.insert(out.end(), request.begin(), request.end());
+  return out;
+}
+
 std::unexpected<Error> BadRequest(std::string what) {
   return Refused("request.artifact", "no request for an artifact's signature: " + std::move(what),
                  "make it again: birthmark artifact sign");
-}
-
-const Bytes* OctetsOf(const Value* v) { return v == nullptr ? nullptr : v->AsBytes(); }
-
-// Decoded is a value out of octets inside a value; null where there is none.
-Value Decoded(const Bytes* octets) {
-  if (octets == nullptr) return {};
-  auto v = cbor::Decode(*octets);
-  return v ? std::move(*v) : Value();
-}
-
-// UpdateSays finds out whether a manifest in SUIT's form is of this version and content, and the
-// one whose digest is signed (docs/formats/update-manifest.md).
-bool UpdateSays(const ArtifactRequest& r, const Bytes& payload) {
-  const Value digest = Decoded(&payload);
-  const Array* signed_digest = digest.AsArray();
-  if (signed_digest == nullptr || signed_digest->size() != 2) return false;
-  const Digest whole = crypto::Sha256(cbor::Encode(Value(r.object)));
-  if ((*signed_digest)[1] != Value(whole)) return false;
-  const Value manifest = Decoded(&r.object);
-  const Value* sequence = manifest.Find(2);
-  const Value common = Decoded(OctetsOf(manifest.Find(3)));
-  const Value shared = Decoded(OctetsOf(common.Find(4)));
-  const Array* commands = shared.AsArray();
-  if (sequence == nullptr || *sequence != Value(r.version) || commands == nullptr ||
-      commands->size() < 2)
-    return false;
-  const Value image = Decoded(OctetsOf((*commands)[1].Find(3)));
-  const Array* pair = image.AsArray();
-  return pair != nullptr && pair->size() == 2 && (*pair)[1] == Value(r.content);
-}
-
-bool ImageSays(const ArtifactRequest& r, const Bytes& payload) {
-  const Value manifest = Decoded(&payload);
-  const Value* name = manifest.Find("name");
-  const Value* version = manifest.Find("version");
-  const Value* sha256 = manifest.Find("sha256");
-  return name != nullptr && *name == Value(r.name) && version != nullptr &&
-         *version == Value(r.version) && sha256 != nullptr && *sha256 == Value(r.content) &&
-         r.object.empty();
-}
-
-// TamSays is about a message to a TAM: its name is what it asks for, its content the message.
-bool TamSays(const ArtifactRequest& r, const Bytes& payload) {
-  const Value message = Decoded(&payload);
-  const Value* action = message.Find("do");
-  const Value* sequence = message.Find("sequence");
-  return action != nullptr && *action == Value(r.name) && sequence != nullptr &&
-         *sequence == Value(r.version) && Value(crypto::Sha256(payload)) == Value(r.content) &&
-         r.object.empty();
-}
-
-Status CheckMessage(const ArtifactRequest& r) {
-  const Value structure = Decoded(&r.message);
-  const Array* parts = structure.AsArray();
-  // RFC 9052 section 4.4: context, protected header, external data, payload.
-  if (parts == nullptr || parts->size() != 4 || (*parts)[0] != Value("Signature1") ||
-      OctetsOf(&(*parts)[1]) == nullptr || (*parts)[2] != Value(Bytes{}) ||
-      OctetsOf(&(*parts)[3]) == nullptr)
-    return BadRequest("what it wants signed is no COSE structure");
-  const Bytes& payload = *(*parts)[3].AsBytes();
-  const bool says = (r.kind == "update" && UpdateSays(r, payload)) ||
-                    (r.kind == "device-image" && ImageSays(r, payload)) ||
-                    (r.kind == "tam" && TamSays(r, payload));
-  if (!says) return BadRequest("its words and the octets to sign are not of the same artifact");
-  return {};
 }
 
 }  // namespace
@@ -105,18 +58,44 @@ bool IsArtifactRequest(std::string_view text) {
   return text.starts_with(fmt::format("-----BEGIN {}-----", kRequestLabel));
 }
 
-std::string WriteArtifactRequest(const ArtifactRequest& r) {
-  return crypto::WritePem(kRequestLabel, cbor::ToCbor(r));
+Result<std::string> WriteArtifactRequest(const ArtifactRequest& r, crypto::Signer* asker) {
+  std::string out = crypto::WritePem(kRequestLabel, cbor::ToCbor(r));
+  if (out.size() > kMaxArtifactRequest) {
+    return Refused(
+        "request.too-large",
+        fmt::format("the file would have to be carried to {} whole, and a request has {} "
+                    "octets at most",
+                    r.ca, kMaxArtifactRequest),
+        "sign it with a signer that is online, or carry its octets alone: --round DIR");
+  }
+  if (asker == nullptr) return out;
+  const ByteView spki = asker->public_key().spki();
+  AskedBy by{.key = Bytes(spki.begin(), spki.end()), .signature = {}};
+  BM_TRY(by.signature, asker->Sign(AskingWords(ArtifactRequestDigest(r))));
+  return out + crypto::WritePem(kSignatureLabel, cbor::ToCbor(by));
 }
 
 Result<ArtifactRequest> ReadArtifactRequest(std::string_view text) {
-  if (text.size() > kMaxArtifactRequest) return BadRequest("it is too large");
-  auto der = crypto::ReadOnePem(text, kRequestLabel);
-  if (!der) return BadRequest(der.error().message);
-  auto r = cbor::FromCbor<ArtifactRequest>(*der);
+  if (text.size() > kMaxArtifactRequest + 4096) return BadRequest("it is too large");
+  auto blocks = crypto::ReadPem(text, 2);
+  if (!blocks || blocks->empty() || blocks->front().label != kRequestLabel ||
+      (blocks->size() == 2 && blocks->back().label != kSignatureLabel))
+    return BadRequest("its blocks are others");
+  const Bytes& der = blocks->front().der;
+  auto r = cbor::FromCbor<ArtifactRequest>(der);
   if (!r) return BadRequest(r.error().message);
-  if (cbor::ToCbor(*r) != *der) return BadRequest("it holds what is not known here");
-  BM_CHECK(CheckMessage(*r));
+  if (cbor::ToCbor(*r) != der) return BadRequest("it holds what is not known here");
+  BM_CHECK(OctetsOf(*r));
+  if (blocks->size() == 1) return std::move(*r);
+  auto by = cbor::FromCbor<AskedBy>(blocks->back().der);
+  if (!by || cbor::ToCbor(*by) != blocks->back().der)
+    return BadRequest("its signature does not read");
+  BM_TRY(const crypto::PublicKey key, crypto::PublicKey::FromSpki(by->key));
+  if (!key.Verify(AskingWords(ArtifactRequestDigest(*r)), by->signature)) {
+    return Refused("request.artifact-signature", "the request is not what the key with it signed",
+                   "it was changed on the way: carry it again");
+  }
+  r->asker = key.spki_digest();
   return std::move(*r);
 }
 
@@ -132,15 +111,17 @@ Result<std::string> SignArtifactRequest(const ArtifactRequest& r,
     return Refused("request.rehearsal", "rehearsal and production do not sign for one another",
                    "ask the authority of the same kind");
   }
-  BM_TRY(Bytes signature, signer.Sign(r.message));
+  BM_TRY(const ArtifactOctets octets, OctetsOf(r));
+  BM_TRY(Bytes signature, octets.pss ? crypto::SignPss(signer, octets.message, *octets.pss)
+                                     : signer.Sign(octets.message));
   const Digest digest = ArtifactRequestDigest(r);
   return crypto::WritePem(kResponseLabel,
                           cbor::ToCbor(SignedPart{.request = Bytes(digest.begin(), digest.end()),
                                                   .signature = std::move(signature)}));
 }
 
-Result<Bytes> ReadArtifactResponse(std::string_view text, const Digest& request, ByteView message,
-                                   const crypto::PublicKey& key) {
+Result<Bytes> ReadArtifactResponse(std::string_view text, const Digest& request,
+                                   const ArtifactOctets& octets, const crypto::PublicKey& key) {
   if (text.size() > kMaxArtifactRequest) return BadRequest("the response is too large");
   auto der = crypto::ReadOnePem(text, kResponseLabel);
   if (!der) return BadRequest("the response: " + der.error().message);
@@ -150,7 +131,10 @@ Result<Bytes> ReadArtifactResponse(std::string_view text, const Digest& request,
     return Refused("response.other-request", "the response answers another request",
                    "have the request signed that waits here");
   }
-  if (!key.Verify(message, part->signature)) {
+  const bool good = octets.pss
+                        ? crypto::VerifyPss(key, octets.message, part->signature, *octets.pss)
+                        : key.Verify(octets.message, part->signature);
+  if (!good) {
     return Refused("response.signature", "the response's signature is not by the anchor's key");
   }
   return std::move(part->signature);

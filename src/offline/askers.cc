@@ -24,7 +24,7 @@ Result<std::string> CheckAsker(const fs::path& side, const std::optional<Digest>
   if (!fs::exists(folder)) return std::string();
   if (!asker)
     return Refused("request.unsigned", "nobody signed the request, and this side knows who may ask",
-                   "have the factory write it again with this release: birthmark crl build WS");
+                   "have the factory make it again with this release");
   size_t n = 0;
   std::error_code ec;
   fs::directory_iterator it(folder, ec), end;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose requests an offline side takes: the public keys of the factories that may ask it for
-// revocation lists, as files askers/NAME.pem of its folder. A side without that folder takes any
-// request, as those of earlier releases do. Free functions.
+// revocation lists and for signatures over artifacts, as files askers/NAME.pem of its folder. A
+// side without that folder takes any request, as those of earlier releases do. Free functions.
 #pragma once
 
 #include <optional>

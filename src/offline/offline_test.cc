@@ -4,9 +4,13 @@
 
 #include <fstream>
 
+#include "artifact/cms_attributes.h"
+#include "artifact/mcuboot.h"
 #include "base/ids.h"
+#include "crypto/der.h"
 #include "crypto/digest.h"
 #include "crypto/software_signer.h"
+#include "offline/artifact_octets.h"
 #include "offline/askers.h"
 #include "offline/side.h"
 #include "pki/crl_request.h"
@@ -270,6 +274,84 @@ TEST_F(SideTest, AuthoritiesFilesAreReadStrictly) {
   EXPECT_EQ(CodeOf(ReadAuthority(good + root_.ToPem())), "offline.authority");
   fs::rename(side_ / "authorities" / "identity-1.1.pem", side_ / "authorities" / "other.pem");
   EXPECT_EQ(CodeOf(AuthoritiesOf(side_)), "offline.authority");
+}
+
+// A request for a signature over a boot image carries the file; one over a CMS the attributes.
+TEST_F(SideTest, SignsArtifactsThatItMadeTheOctetsOfItself) {
+  auto factory = SoftwareSigner::Generate(crypto::Algorithm::kEd25519).value();
+  ASSERT_TRUE(KeepAsker(side_, "ws", factory->public_key()));
+  auto octets = [](ByteView b) { return Bytes(b.begin(), b.end()); };
+  const crypto::PublicKey& key = root_key_->public_key();
+  ArtifactRequest boot{.ca = "identity-1.1",
+                       .key = octets(key.spki()),
+                       .kind = "mcuboot",
+                       .name = "app",
+                       .issuer = octets(key.spki_digest()),
+                       .object = ToBytes("the code"),
+                       .terms = BootTerms{},
+                       .content = octets(crypto::Sha256(AsBytes("the code"))),
+                       .message = {},
+                       .version = artifact::ParseMcubootVersion("1.2.3+4")->Number(),
+                       .rehearsal = true,
+                       .workspace = "ws",
+                       .asker = std::nullopt};
+  ArtifactRequest cms = boot;
+  cms.kind = "cms";
+  cms.key.reset();
+  cms.terms.reset();
+  cms.object.clear();
+  cms.version = 7;
+  const Bytes attributes =
+      artifact::CmsAttributes(cms.content, artifact::PackageId{"1.3.6.1.4.1.32473.1", 7});
+  crypto::DerWriter(cms.message).Element(0x31, attributes);
+  for (const ArtifactRequest& r : {boot, cms}) {
+    SCOPED_TRACE(r.kind);
+    const std::string text = WriteArtifactRequest(r, factory.get()).value();
+    auto answered = Try(text, "", r.kind);
+    ASSERT_TRUE(answered) << answered.error().ToString();
+    EXPECT_EQ(answered->asked_by, "ws");
+    const ArtifactOctets signed_octets = OctetsOf(r).value();
+    EXPECT_TRUE(
+        ReadArtifactResponse(answered->response, ArtifactRequestDigest(r), signed_octets, key));
+    EXPECT_EQ(CodeOf(Try(WriteArtifactRequest(r, nullptr).value(), "", "x")), "request.unsigned");
+    auto other = SoftwareSigner::Generate(crypto::Algorithm::kEcdsaP256).value();
+    EXPECT_EQ(CodeOf(Try(WriteArtifactRequest(r, other.get()).value(), "", "x")), "request.asker");
+    const std::string mixed = WriteArtifactRequest(boot, nullptr).value() +
+                              WriteArtifactRequest(cms, factory.get())
+                                  .value()
+                                  .substr(WriteArtifactRequest(cms, nullptr).value().size());
+    EXPECT_EQ(CodeOf(ReadArtifactRequest(mixed)), "request.artifact-signature");
+  }
+  EXPECT_NE(Show(WriteArtifactRequest(boot, nullptr).value())->text.find("version 1.2.3+4"),
+            std::string::npos);
+  // What is not the artifact of the words is not signed.
+  auto bad = [&](ArtifactRequest r, const char* what) {
+    EXPECT_EQ(CodeOf(OctetsOf(r)), "request.artifact") << what;
+  };
+  ArtifactRequest r = boot;
+  r.object.back() ^= 1;
+  bad(r, "another file");
+  r = boot;
+  r.message = ToBytes("something else");
+  bad(r, "octets of its own");
+  r = boot;
+  r.key = octets(factory->public_key().spki());
+  bad(r, "another key");
+  r = cms;
+  r.version = 8;
+  bad(r, "another version");
+  r = cms;
+  r.content.back() ^= 1;
+  bad(r, "another digest");
+  r = cms;
+  r.kind = "tam";
+  bad(r, "attributes under another name");
+  r = cms;
+  crypto::DerWriter(r.message = {}).Element(0x31, crypto::Sha256(AsBytes("x")));
+  bad(r, "no attributes");
+  r = boot;
+  r.object.assign(kMaxArtifactRequest, 0);
+  EXPECT_EQ(CodeOf(WriteArtifactRequest(r, nullptr)), "request.too-large");
 }
 
 TEST(Show, TellsWhatIsAskedForAndNothingThatMovesATerminal) {

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "artifact/mcuboot.h"
 #include "base/ids.h"
 #include "crypto/digest.h"
-#include "offline/artifact_request.h"
+#include "offline/artifact_octets.h"
 #include "offline/askers.h"
 #include "pki/crl_request.h"
 #include "pki/request.h"
@@ -133,21 +134,39 @@ Shown ShowCrl(const pki::CrlRequest& r, const Digest& digest) {
   return out;
 }
 
+// VersionText shows a version as its format writes it.
+std::string VersionText(const ArtifactRequest& r) {
+  if (r.kind != "mcuboot") return std::to_string(r.version);
+  const artifact::McubootVersion v = artifact::McubootVersionOf(r.version);
+  return fmt::format("{}.{}.{}+{}", v.major, v.minor, v.revision, v.build);
+}
+
 Shown ShowArtifact(const ArtifactRequest& r, const Digest& digest) {
   Shown out{.kind = "artifact", .what = r.name, .text = "", .json = "", .digest = digest};
   out.text = fmt::format(
       "request     {} (SHA-256)\n"
       "asks for    a signature: {} {}, version {}\n"
-      "content     SHA-256 {}\n"
+      "content     {} {}\n"
       "authority   {}, key SHA-256 {}\n"
       "workspace   {}{}\n"
-      "checked     what would be signed is the manifest of this very content\n",
-      ToHex(digest), Clean(r.kind), Clean(r.name), r.version, ToHex(r.content), Clean(r.ca),
-      ToHex(r.issuer), Clean(r.workspace), r.rehearsal ? " (REHEARSAL)" : "");
+      "asked by    {}\n"
+      "checked     {}\n",
+      ToHex(digest), Clean(r.kind), Clean(r.name), VersionText(r),
+      r.content.size() == 32   ? "SHA-256"
+      : r.content.size() == 48 ? "SHA-384"
+                               : "SHA-512",
+      ToHex(r.content), Clean(r.ca), ToHex(r.issuer), Clean(r.workspace),
+      r.rehearsal ? " (REHEARSAL)" : "",
+      r.asker ? "the holder of the key SHA-256 " + ToHex(*r.asker)
+              : "nobody says so: the request is not signed",
+      CarriesFile(r.kind)
+          ? "what would be signed is made here from this very file, which came along"
+          : "what would be signed is the manifest of this very content");
   out.json = fmt::format(
-      R"({{"request": "{}", "kind": "artifact", "artifact": {}, "name": {}, "version": {}, "content": "{}", "ca": {}, "issuer_sha256": "{}", "workspace": {}, "rehearsal": {}}})",
+      R"({{"request": "{}", "kind": "artifact", "artifact": {}, "name": {}, "version": {}, "content": "{}", "ca": {}, "issuer_sha256": "{}", "workspace": {}, "rehearsal": {}, "asked_by": {}}})",
       ToHex(digest), InJson(r.kind), InJson(r.name), r.version, ToHex(r.content), InJson(r.ca),
-      ToHex(r.issuer), InJson(r.workspace), r.rehearsal);
+      ToHex(r.issuer), InJson(r.workspace), r.rehearsal,
+      r.asker ? InJson(ToHex(*r.asker)) : "null");
   return out;
 }
 
@@ -264,8 +283,8 @@ Result<Answered> Answer(const SignOptions& o, std::string_view text, const OpenK
                                 : asked.artifact ? ".artifact-response"
                                                  : ".response")),
                .before = false};
-  if (asked.crl) {
-    BM_TRY(out.asked_by, CheckAsker(o.side, asked.crl->asker));
+  if (asked.crl || asked.artifact) {
+    BM_TRY(out.asked_by, CheckAsker(o.side, asked.crl ? asked.crl->asker : asked.artifact->asker));
   }
   if (const JournalEntry* e = journal.FindRequest(asked.digest); e != nullptr) {
     auto there = ReadTextFile(out.file, kMaxResponse);

@@ -83,30 +83,6 @@ int OpenFeed(archive* a, Feed& feed) {
   return archive_read_open1(a);
 }
 
-// Ratio is the watch over one archive: what it gave for what it is.
-class Ratio {
- public:
-  Ratio(Scanner& scanner, uint64_t size) : scanner_(scanner), size_(size) {}
-  // Errors: scan.bomb, scan.full.
-  Status Take(uint64_t n) {
-    given_ += n;
-    const Limits& limits = scanner_.options().limits;
-    if (given_ > limits.ratio_from && given_ / limits.ratio > size_) {
-      return Refused("scan.bomb", fmt::format("{} octets became more than {}; the rest is left out",
-                                              size_, given_));
-    }
-    if (!scanner_.Charge(n)) {
-      return Refused("scan.full",
-                     fmt::format("archives gave more than {} octets together", limits.unpacked));
-    }
-    return {};
-  }
-
- private:
-  Scanner& scanner_;
-  uint64_t size_, given_ = 0;
-};
-
 // Content reads one entry.
 Result<SourcePtr> Content(archive* a, Ratio& ratio, uint64_t limit) {
   Spool spool;
@@ -148,7 +124,6 @@ bool LeadsOut(std::string_view path) {
 
 void WalkArchive(Scanner& scanner, const Where& where, const SourcePtr& file, const Meta& meta) {
   const Archive a(archive_read_new());
-  AddFilters(a.get());
   archive_read_support_format_tar(a.get());
   archive_read_support_format_gnutar(a.get());
   archive_read_support_format_zip(a.get());
@@ -210,7 +185,7 @@ void WalkArchive(Scanner& scanner, const Where& where, const SourcePtr& file, co
   }
 }
 
-Result<SourcePtr> Unpack(Scanner& scanner, const SourcePtr& file) {
+Result<Unpacked> Unpack(Scanner& scanner, const SourcePtr& file) {
   const Archive a(archive_read_new());
   AddFilters(a.get());
   archive_read_support_format_raw(a.get());
@@ -223,6 +198,7 @@ Result<SourcePtr> Unpack(Scanner& scanner, const SourcePtr& file) {
   if (archive_filter_count(a.get()) < 2) return Refused("scan.compressed", "is not compressed");
   Ratio ratio(scanner, file->size());
   Spool spool;
+  Unpacked out;
   for (;;) {
     const void* data = nullptr;
     size_t size = 0;
@@ -231,14 +207,16 @@ Result<SourcePtr> Unpack(Scanner& scanner, const SourcePtr& file) {
     if (r == ARCHIVE_EOF) break;
     if (r == ARCHIVE_RETRY) continue;
     if (r < ARCHIVE_WARN) {
-      // What came out before the trouble is looked at: a kernel's payload has its size behind it.
-      if (spool.size() > 0) break;
-      return Refused("scan.compressed", Why(a.get()));
+      // What came out before the trouble is looked at.
+      if (spool.size() == 0) return Refused("scan.compressed", Why(a.get()));
+      out.broken = fmt::format("breaks off after {} octets: {}", spool.size(), Why(a.get()));
+      break;
     }
     BM_CHECK(ratio.Take(size));
     BM_CHECK(spool.Append({static_cast<const uint8_t*>(data), size}));
   }
-  return spool.Finish();
+  out.content = spool.Finish();
+  return out;
 }
 
 void WalkCpio(Scanner& scanner, const Where& where, const SourcePtr& file, const Meta& meta) {
@@ -259,13 +237,15 @@ void WalkCpio(Scanner& scanner, const Where& where, const SourcePtr& file, const
       // The main archive is mostly compressed, behind the early one with microcode.
       const auto rest = Unpack(scanner, Slice(file, start, file->size() - start));
       if (!rest) return scanner.Unreadable(where, rest.error());
+      if (!rest->broken.empty())
+        scanner.Unreadable(where, {ErrorKind::kNegative, "scan.compressed", rest->broken, ""});
       Where again = where;
       if (++again.depth > scanner.options().depth + 1) {
         return scanner.Unreadable(where, {ErrorKind::kNegative, "scan.depth",
                                           "compressed archives too deep inside each other", ""});
       }
-      if ((*rest)->size() == 0) return;
-      return WalkCpio(scanner, again, *rest, meta);
+      if (rest->content->size() == 0) return;
+      return WalkCpio(scanner, again, rest->content, meta);
     }
     CpioReader reader(*file, start);
     for (;;) {

@@ -93,9 +93,9 @@ class Search {
     Bytes piece(static_cast<size_t>(std::min<uint64_t>(file_.size(), kPiece)));
     for (uint64_t start = 0; start < file_.size();) {
       BM_TRY(const size_t got, file_.ReadAt(start, piece));
-      if (got == 0) break;
       BM_CHECK(InPiece(ByteView(piece).first(got), start));
-      if (got < piece.size() || start + got >= file_.size()) break;
+      if (start + got >= file_.size()) break;
+      if (got < piece.size()) return Refused("scan.truncated", "became shorter while it was read");
       start += got - kLookBack;
     }
     return {};
@@ -170,11 +170,14 @@ class Search {
     }
     const std::string end_line = "-----END " + hit.label + "-----";
     const size_t body = label_end + 5, end = text.find(end_line, body);
-    if (end == std::string_view::npos) return {};
-    const std::string_view content = text.substr(body, end - body);
-    // Another beginning inside: this one is a program's constant and no block.
-    if (content.find(kBegin) != std::string_view::npos) return {};
     hit.offset = offset;
+    const std::string_view content =
+        end == std::string_view::npos ? "" : text.substr(body, end - body);
+    // Another beginning inside: this one has no end, or is a program's constant and no block.
+    if (end == std::string_view::npos || content.find(kBegin) != std::string_view::npos) {
+      hit.broken = true;
+      return Give(std::move(hit));
+    }
     hit.size = end + end_line.size();
     if (pgp) {
       hit.der = ToBytes(text.substr(0, end + end_line.size()));
@@ -183,7 +186,7 @@ class Search {
       hit.encrypted = true;
     } else {
       hit.der = Base64Of(content);
-      if (hit.der.empty()) return {};
+      hit.broken = hit.der.empty();
       hit.encrypted = hit.label == "ENCRYPTED PRIVATE KEY";
     }
     return Give(std::move(hit));

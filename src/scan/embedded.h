@@ -19,6 +19,7 @@ struct Hit {
   uint64_t size = 0;
   Bytes der;
   bool encrypted = false;
+  bool broken = false;  // a PEM block without an end or without base64
 };
 
 // SearchOptions: bare keys are searched for in firmware alone; programs are full of examples.

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 #include <memory>
 #include <set>
+#include <unordered_map>
 
 #include "scan/scanner.h"
 
@@ -123,10 +125,63 @@ struct ExtEntry {
   ext2_ino_t inode;
 };
 
+// Owners is which blocks belong to a file that was seen: two files of one block are made, not
+// found.
+class Owners {
+ public:
+  Owners(ext2_filsys fs, uint64_t image)
+      : fs_(fs), blocks_(image / fs->blocksize), shared_(SharedBlocks(fs)) {
+    // Nobody's file holds the superblock: an image inside itself would never end.
+    for (blk64_t b = 0; b <= fs->super->s_first_data_block; ++b) Take(b);
+  }
+  // Claims gives why these blocks cannot all be the file's; empty when they can.
+  std::string Claims(ext2_ino_t inode, const ext2_inode& i) {
+    if (shared_ || (i.i_flags & EXT4_INLINE_DATA_FL) != 0) return "";
+    why_.clear();
+    auto each = [](ext2_filsys, blk64_t* block, e2_blkcnt_t, blk64_t, int, void* self) -> int {
+      auto* owners = static_cast<Owners*>(self);
+      if (*block >= owners->blocks_) {
+        owners->why_ = fmt::format("block {} lies outside of the image", *block);
+      } else if (!owners->Take(*block)) {
+        owners->why_ = fmt::format("block {} is another file's too", *block);
+      }
+      return owners->why_.empty() ? 0 : BLOCK_ABORT;
+    };
+    const errcode_t e = ext2fs_block_iterate3(
+        fs_, inode, BLOCK_FLAG_READ_ONLY | BLOCK_FLAG_DATA_ONLY, nullptr, each, this);
+    if (e != 0 && why_.empty()) why_ = error_message(e);
+    return why_;
+  }
+
+ private:
+  static constexpr size_t kChunk = 32768;
+  // Android's images let equal blocks be one, and say so (EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS).
+  static bool SharedBlocks(ext2_filsys fs) {
+    return (fs->super->s_feature_ro_compat & 0x4000) != 0;
+  }
+  bool Take(blk64_t block) {
+    auto& chunk = taken_[block / kChunk];
+    if (chunk.test(block % kChunk)) return false;
+    chunk.set(block % kChunk);
+    return true;
+  }
+
+  ext2_filsys fs_;
+  uint64_t blocks_;
+  bool shared_;
+  std::unordered_map<blk64_t, std::bitset<kChunk>> taken_;
+  std::string why_;
+};
+
 class ExtWalk {
  public:
   ExtWalk(Scanner& scanner, const Meta& meta, ext2_filsys fs, uint64_t image)
-      : scanner_(scanner), meta_(meta), fs_(fs), image_(image) {}
+      : scanner_(scanner),
+        meta_(meta),
+        fs_(fs),
+        image_(image),
+        owners_(fs, image),
+        ratio_(scanner, image) {}
 
   void Into(ext2_ino_t folder, const Where& where, int depth) {
     if (!seen_.insert(folder).second)
@@ -139,10 +194,12 @@ class ExtWalk {
       auto* out = static_cast<std::vector<ExtEntry>*>(self);
       const auto n = static_cast<size_t>(ext2fs_dirent_name_len(e));
       out->push_back({std::string(e->name, n), e->inode});
-      return out->size() > 1'000'000 ? DIRENT_ABORT : 0;
+      return out->size() > kMaxFolder ? DIRENT_ABORT : 0;
     };
     if (const errcode_t e = ext2fs_dir_iterate2(fs_, folder, 0, nullptr, each, &entries); e != 0)
       Named(where, "scan.ext4", error_message(e));
+    if (entries.size() > kMaxFolder)
+      Named(where, "scan.full", "too many files; the rest of this folder is left out");
     std::ranges::sort(entries, {}, &ExtEntry::name);
     for (const ExtEntry& e : entries) {
       if (++count_ > scanner_.options().limits.entries)
@@ -151,10 +208,9 @@ class ExtWalk {
     }
   }
 
-  // claimed is what all files say they occupy. Units: bytes.
-  uint64_t claimed() const { return claimed_; }
-
  private:
+  static constexpr size_t kMaxFolder = 1'000'000;
+
   void Named(const Where& where, std::string code, std::string reason) {
     scanner_.Unreadable(where, {ErrorKind::kNegative, std::move(code), std::move(reason), ""});
   }
@@ -172,11 +228,13 @@ class ExtWalk {
     if (inode.i_links_count > 1 && !seen_.insert(e.inode).second) return;
     if ((inode.i_flags & EXT4_ENCRYPT_FL) != 0)
       return Named(at, "scan.encrypted", "is encrypted (fscrypt)");
-    claimed_ += uint64_t{inode.i_blocks} * 512;
     const uint64_t size = EXT2_I_SIZE(&inode);
     // A sparse file may be larger than its image, but not by any amount.
-    if (size > std::max<uint64_t>(image_, 1 << 20) * 4 || !scanner_.Charge(size))
+    if (size > std::max<uint64_t>(image_, 1 << 20) * 4)
       return Named(at, "scan.absurd", fmt::format("claims {} octets", size));
+    if (const std::string why = owners_.Claims(e.inode, inode); !why.empty())
+      return Named(at, "scan.overlap", why);
+    if (const Status room = ratio_.Take(size); !room) return scanner_.Unreadable(at, room.error());
     Meta meta = meta_;
     meta.mode = inode.i_mode;
     meta.uid = inode_uid(inode);
@@ -209,8 +267,10 @@ class ExtWalk {
   const Meta& meta_;
   ext2_filsys fs_;
   uint64_t image_;
+  Owners owners_;
+  Ratio ratio_;
   std::set<ext2_ino_t> seen_;
-  uint64_t count_ = 0, claimed_ = 0;
+  uint64_t count_ = 0;
 };
 
 }  // namespace
@@ -234,13 +294,7 @@ void WalkExt(Scanner& scanner, const Where& where, const SourcePtr& file, const 
   }
   Meta inside = meta;
   inside.guard += "; " + ImageGuard(*file, end);
-  ExtWalk walk(scanner, inside, fs.get(), file->size());
-  walk.Into(EXT2_ROOT_INO, scanner.Inner(where), 0);
-  if (walk.claimed() > file->size()) {
-    named("scan.overlap", fmt::format("its files claim {} octets, more than the image has: extents "
-                                      "overlap, or their numbers are false",
-                                      walk.claimed()));
-  }
+  ExtWalk(scanner, inside, fs.get(), file->size()).Into(EXT2_ROOT_INO, scanner.Inner(where), 0);
 }
 
 }  // namespace birthmark::scan

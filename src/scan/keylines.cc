@@ -79,10 +79,9 @@ std::optional<KeyLine> KeyAt(const std::vector<std::string_view>& words, size_t 
 
 }  // namespace
 
-Result<SshKey> ReadSshBlob(ByteView blob) {
-  auto refused = [] { return Refused("scan.ssh-key", "this is no public key of SSH"); };
+std::optional<SshKey> ReadSshBlob(ByteView blob) {
   const auto type = SshString(blob);
-  if (!type) return refused();
+  if (!type) return std::nullopt;
   const std::string_view name = AsText(*type);
   if (name == "ssh-ed25519") return SshKey{"ed25519", 256};
   if (name == "ecdsa-sha2-nistp256") return SshKey{"ecdsa-p256", 256};
@@ -90,45 +89,45 @@ Result<SshKey> ReadSshBlob(ByteView blob) {
   if (name == "ecdsa-sha2-nistp521") return SshKey{"ecdsa-p521", 521};
   if (name.starts_with("sk-ssh-ed25519")) return SshKey{"ed25519", 256};
   if (name.starts_with("sk-ecdsa-sha2-nistp256")) return SshKey{"ecdsa-p256", 256};
-  if (name != "ssh-rsa" && name != "ssh-dss") return refused();
-  if (name == "ssh-rsa" && !SshString(blob)) return refused();  // the exponent
-  const auto number = SshString(blob);                          // n of RSA, p of DSA
-  if (!number) return refused();
+  if (name != "ssh-rsa" && name != "ssh-dss") return std::nullopt;
+  if (name == "ssh-rsa" && !SshString(blob)) return std::nullopt;  // the exponent
+  const auto number = SshString(blob);                             // n of RSA, p of DSA
+  if (!number) return std::nullopt;
   ByteView digits = *number;
   while (!digits.empty() && digits[0] == 0) digits = digits.subspan(1);
-  if (digits.empty() || digits.size() > 4096) return refused();
+  if (digits.empty() || digits.size() > 4096) return std::nullopt;
   const auto bits = static_cast<uint32_t>(8 * (digits.size() - 1) + std::bit_width(digits[0]));
   return SshKey{fmt::format("{}-{}", name == "ssh-rsa" ? "rsa" : "dsa", bits), bits};
 }
 
-std::vector<KeyLine> ReadKnownHosts(std::string_view text) {
-  std::vector<KeyLine> out;
+KeyLines ReadKnownHosts(std::string_view text) {
+  KeyLines out;
   EachLine(text, [&](int number, const std::vector<std::string_view>& words) {
     const bool revoked = words[0] == "@revoked";
     if (!revoked && words[0] != "@cert-authority") return;
     auto key = KeyAt(words, 2, number);
-    if (!key) return;
+    if (!key) return out.broken.push_back(number);
     key->label = PlainLabel(words[1]);
     key->rejected = revoked;
-    out.push_back(std::move(*key));
+    out.keys.push_back(std::move(*key));
   });
   return out;
 }
 
-std::vector<KeyLine> ReadAuthorizedKeys(std::string_view text, bool all) {
-  std::vector<KeyLine> out;
+KeyLines ReadAuthorizedKeys(std::string_view text, bool all) {
+  KeyLines out;
   EachLine(text, [&](int number, const std::vector<std::string_view>& words) {
     auto key = KeyAt(words, 0, number);
     size_t comment = 2;
     if (!key) {
       key = KeyAt(words, 1, number);
       comment = 3;
-      if (!key) return;
+      if (!key) return out.broken.push_back(number);
     }
     const std::string options = comment == 3 ? "," + std::string(words[0]) + "," : "";
     if (!all && options.find(",cert-authority,") == std::string::npos) return;
     key->label = comment < words.size() ? PlainLabel(words[comment]) : "(no comment)";
-    out.push_back(std::move(*key));
+    out.keys.push_back(std::move(*key));
   });
   return out;
 }

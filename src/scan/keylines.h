@@ -3,6 +3,7 @@
 // signify keys, BIND's trust-anchors. Leaves out hosts and people the lines name. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,17 @@ struct KeyLine {
   int line = 0;
 };
 
+struct KeyLines {
+  std::vector<KeyLine> keys;
+  std::vector<int> broken;  // numbers of lines where a key should stand and none does
+};
+
 // ReadKnownHosts gives lines marked @cert-authority and @revoked; others name one host's key and no
 // anchor. Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
-std::vector<KeyLine> ReadKnownHosts(std::string_view text);
+KeyLines ReadKnownHosts(std::string_view text);
 // ReadAuthorizedKeys gives lines with the option cert-authority; with `all`, every key.
 // Source: sshd(8), "AUTHORIZED_KEYS FILE FORMAT".
-std::vector<KeyLine> ReadAuthorizedKeys(std::string_view text, bool all);
+KeyLines ReadAuthorizedKeys(std::string_view text, bool all);
 // ReadSignify gives the one Ed25519 key of a signify or usign file as SubjectPublicKeyInfo.
 // Errors: scan.signify-malformed.
 Result<Bytes> ReadSignify(std::string_view text);
@@ -38,6 +44,6 @@ struct SshKey {
   std::string algorithm;
   uint32_t bits = 0;
 };
-Result<SshKey> ReadSshBlob(ByteView blob);
+std::optional<SshKey> ReadSshBlob(ByteView blob);
 
 }  // namespace birthmark::scan

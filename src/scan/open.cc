@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "scan/authenticode.h"
 #include "scan/cpio.h"
 #include "scan/pe.h"
 #include "scan/scanner.h"
@@ -66,6 +67,15 @@ constexpr std::array<Closed, 4> kClosedFar = {{
     {54, "FAT16   ", "scan.format", "a FAT file system"},
 }};
 
+// LooksLikeExt wants more than the two octets of the magic, which chance puts into some files: a
+// block size and a revision that exist. Source: linux Documentation/filesystems/ext4/super.rst.
+bool LooksLikeExt(ByteView h) {
+  auto number = [&](size_t at) {
+    return h[at] | uint32_t{h[at + 1]} << 8 | uint32_t{h[at + 2]} << 16 | uint32_t{h[at + 3]} << 24;
+  };
+  return h.size() >= 1104 && MagicAt(h, 1080, "\x53\xef") && number(1048) <= 6 && number(1100) <= 1;
+}
+
 bool IsCompressed(ByteView h) {
   return MagicAt(h, 0, "\x1f\x8b\x08") ||
          MagicAt(h, 0,
@@ -89,7 +99,7 @@ std::string WithoutEnding(const std::string& path) {
 
 bool Scanner::Container(const Where& where, const SourcePtr& file, const Meta& meta,
                         ByteView head) {
-  const bool ext = file->size() > 2048 && MagicAt(head, 1080, "\x53\xef");
+  const bool ext = LooksLikeExt(head);
   const bool squash = MagicAt(head, 0, "hsqs");
   const bool cpio = LooksLikeCpio(head);
   const bool packed = IsCompressed(head);
@@ -126,18 +136,23 @@ bool Scanner::Container(const Where& where, const SourcePtr& file, const Meta& m
   }
   if (packed) {
     const auto content = Unpack(*this, file);
+    // A magic number of three octets may be chance.
+    if ((!content || !content->broken.empty()) && !where.path.ends_with(".lzma") &&
+        MagicAt(head, 0, std::string_view("\x5d\0\0", 3))) {
+      return false;
+    }
     if (!content) {
-      // A magic number of three octets may be chance.
-      if (MagicAt(head, 0, std::string_view("\x5d\0\0", 3))) return false;
       Unreadable(where, content.error());
       return true;
     }
+    if (!content->broken.empty())
+      Unreadable(where, {ErrorKind::kNegative, "scan.compressed", content->broken, ""});
     Where inner = where;
     ++inner.depth;
     inner.path = WithoutEnding(where.path);
     Meta inside = meta;
     --report_.files;  // it is the same file once more
-    File(inner, *content, inside);
+    File(inner, content->content, inside);
     return true;
   }
   ++report_.containers;
@@ -175,26 +190,50 @@ bool Scanner::Container(const Where& where, const SourcePtr& file, const Meta& m
   return true;
 }
 
+void Scanner::Signatures(const Where& where, const SourcePtr& file, const PeImage& image,
+                         Meta& inside) {
+  std::string words = "signed for Secure Boot (the signature was not checked)";
+  const auto signatures = ReadSignatures(*file, image);
+  if (!signatures) Unreadable(where, signatures.error());
+  if (signatures && *signatures) {
+    words = "signed for Secure Boot";
+    const size_t store = NewStore(where, inside, nullptr, "authenticode", "signature");
+    for (const ProgramSignature& s : **signatures) {
+      const auto item = CertificateItem(s.signer);
+      const std::string who = item ? report_.items[*item].entry.label : "somebody";
+      if (s.why.empty()) {
+        report_.stores[store].facts.push_back(
+            {"scan.program-signed", "the program is what was signed by " + who});
+      } else {
+        words = "its signature for Secure Boot does not fit it";
+        report_.stores[store].facts.push_back(
+            {"scan.program-altered", fmt::format("signed by {}: {}", who, s.why)});
+      }
+    }
+  }
+  inside.extra += (inside.extra.empty() ? "" : "; ") + words;
+}
+
 bool Scanner::Program(const Where& where, const SourcePtr& file, const Meta& meta, ByteView head) {
   if (!MagicAt(head, 0, "MZ") && !MagicAt(head, 0x202, "HdrS")) return false;
   std::optional<PeImage> image;
   if (MagicAt(head, 0, "MZ")) {
     auto read = ReadPe(*file);
-    // DOS programs begin like this too; a search finds what is in them.
-    if (!read) return false;
-    image = std::move(*read);
+    if (!read) {
+      Unreadable(where, read.error());
+      return false;  // a search finds what is in it all the same
+    }
+    // DOS programs begin like this too.
+    if (!*read) return false;
+    image = std::move(**read);
   }
   const auto kernel = KernelPayload(*file);
   Meta inside = meta;
-  if (image && image->signatures.size > 0) {
-    inside.extra += (inside.extra.empty() ? "" : "; ") +
-                    std::string("signed for Secure Boot (the signature was not checked)");
-  }
   if (where.top) report_.what = kernel ? "Linux kernel" : "UEFI program";
   if (image && image->signatures.size > 0) {
     const SourcePtr part = Slice(file, image->signatures.offset, image->signatures.size);
     const Status done = FindEmbedded(*part, {}, [&](const Hit& hit) {
-      const auto item = CertificateItem(hit.der);
+      const auto item = hit.broken ? std::nullopt : CertificateItem(hit.der);
       if (!item) return false;
       const size_t store = NewStore(where, meta, nullptr, "authenticode", "signature");
       report_.stores[store].rule = "form.authenticode";
@@ -204,6 +243,7 @@ bool Scanner::Program(const Where& where, const SourcePtr& file, const Meta& met
       return true;
     });
     if (!done) Unreadable(where, done.error());
+    Signatures(where, file, *image, inside);
   }
   if (image) {
     const auto lists = ReadShimLists(*file, *image);
@@ -237,8 +277,9 @@ bool Scanner::Program(const Where& where, const SourcePtr& file, const Meta& met
       Where inner = Inner(where);
       inner.place = &kKernel;
       inner.path = "kernel";
+      // Where the payload ends is not told: behind it stands its unpacked size.
       inner.in = where.Text();
-      Search(inner, *content, inside, &kKernel);
+      Search(inner, content->content, inside, &kKernel);
     }
     return true;
   }

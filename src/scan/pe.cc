@@ -41,12 +41,15 @@ bool Fits(const Source& file, const Extent& e) {
 
 }  // namespace
 
-Result<PeImage> ReadPe(const Source& file) {
-  BM_TRY(const Bytes dos, ReadPart(file, 0, 64));
-  if (dos[0] != 'M' || dos[1] != 'Z') return PeMalformed("has no MZ header");
+Result<std::optional<PeImage>> ReadPe(const Source& file) {
+  std::array<uint8_t, 64> dos{};
+  BM_TRY(const size_t got, file.ReadAt(0, dos));
+  if (got < dos.size() || dos[0] != 'M' || dos[1] != 'Z') return std::optional<PeImage>();
   const uint32_t start = Little(dos, 0x3c, 4);
-  BM_TRY(const Bytes coff, ReadPart(file, start, 24));
-  if (Little(coff, 0, 4) != 0x4550) return PeMalformed("has no PE header");
+  std::array<uint8_t, 24> coff{};
+  BM_TRY(const size_t header, file.ReadAt(start, coff));
+  if (header < 4 || Little(coff, 0, 4) != 0x4550) return std::optional<PeImage>();
+  if (header < coff.size()) return PeMalformed("its header is cut off");
   const uint32_t count = Little(coff, 6, 2), optional_size = Little(coff, 20, 2);
   if (count > kMaxSections) return PeMalformed(fmt::format("claims {} sections", count));
   // Of a symbol 18 octets; zero symbols mean no string table either.
@@ -63,18 +66,29 @@ Result<PeImage> ReadPe(const Source& file) {
     // The one directory whose address is an offset in the file and no address in memory.
     out.signatures = {Little(optional, entry, 4), Little(optional, entry + 4, 4)};
     if (!Fits(file, out.signatures)) return PeMalformed("its certificate table lies outside it");
+    out.checksum_at = uint64_t{start} + 24 + 64;
+    out.directory_at = uint64_t{start} + 24 + entry;
   }
   BM_TRY(const Bytes table,
          ReadPart(file, uint64_t{start} + 24 + optional_size, size_t{count} * 40));
+  std::vector<Extent> raw;
   for (size_t i = 0; i < count; ++i) {
     const ByteView row = ByteView(table).subspan(i * 40, 40);
     std::string name;
     for (size_t c = 0; c < 8 && row[c] != 0; ++c) name += static_cast<char>(row[c]);
     if (name.starts_with('/')) name = LongName(file, name, strings);
     const Extent data{Little(row, 20, 4), std::min(Little(row, 8, 4), Little(row, 16, 4))};
+    if (Little(row, 16, 4) != 0) raw.push_back({Little(row, 20, 4), Little(row, 16, 4)});
     if (Fits(file, data)) out.sections.push_back({std::move(name), data});
   }
-  return out;
+  std::ranges::sort(raw, {}, &Extent::offset);
+  uint64_t end = optional.size() >= 64 ? Little(optional, 60, 4) : 0;
+  out.in_order = end != 0;
+  for (const Extent& e : raw) {
+    out.in_order = out.in_order && e.offset == end;
+    end = e.offset + e.size;
+  }
+  return std::optional(std::move(out));
 }
 
 Result<std::optional<ShimLists>> ReadShimLists(const Source& file, const PeImage& image) {

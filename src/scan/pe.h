@@ -27,10 +27,14 @@ struct PeSection {
 struct PeImage {
   std::vector<PeSection> sections;
   Extent signatures;  // the certificate table; empty when the program is not signed
+  // Where the checksum stands and the certificate table's own entry, which no signature covers.
+  uint64_t checksum_at = 0, directory_at = 0;
+  bool in_order = false;  // headers and sections lie behind each other without gaps
 };
 
-// ReadPe reads the headers. Errors: scan.pe-malformed, scan.truncated.
-Result<PeImage> ReadPe(const Source& file);
+// ReadPe reads the headers; absent when there are none of PE, as in a DOS program.
+// Errors: scan.pe-malformed, scan.truncated, scan.read.
+Result<std::optional<PeImage>> ReadPe(const Source& file);
 
 // ShimLists is what is built into a shim: whom it believes and whom it refuses.
 struct ShimLists {

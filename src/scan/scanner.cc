@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kHead = 4096;
 constexpr size_t kMaxPath = 4096;
+constexpr int kMaxHops = 40;  // as Linux itself has it
 
 std::string_view FolderPart(std::string_view path) {
   const size_t slash = path.rfind('/');
@@ -70,11 +71,28 @@ Where Scanner::Inner(const Where& container) const {
   return out;
 }
 
+Status Ratio::Take(uint64_t n) {
+  const Limits& limits = scanner_.options().limits;
+  const uint64_t all = n > UINT64_MAX - given_ ? UINT64_MAX : given_ + n;
+  if (all > limits.ratio_from && all / limits.ratio > size_) {
+    return Refused("scan.bomb", fmt::format("{} octets became more than {}; the rest is left out",
+                                            size_, std::max(given_, limits.ratio_from)));
+  }
+  if (!scanner_.Charge(n)) {
+    return Refused("scan.full",
+                   fmt::format("archives gave more than {} octets together", limits.unpacked));
+  }
+  given_ = all;
+  return {};
+}
+
 bool Scanner::Charge(uint64_t unpacked) {
+  // What is refused is not counted: one file's false size must not close the door for all others.
+  if (unpacked > options_.limits.unpacked - unpacked_) return false;
   unpacked_ += unpacked;
   report_.bytes += unpacked;
   if (options_.progress) options_.progress(unpacked);
-  return unpacked_ <= options_.limits.unpacked;
+  return true;
 }
 
 void Scanner::Looked(uint64_t size) {
@@ -124,6 +142,7 @@ void Scanner::File(const Where& where, const SourcePtr& file, const Meta& meta) 
   Where placed = where;
   const Place* place = PlaceOfPath(where);
   if (place != nullptr && place->kind) placed.place = place;
+  if (place == nullptr) RootFile(where, file);
   if (Container(placed, file, meta, head)) return;
   if (Program(where, file, meta, head)) return;
   if (KnownStore(where, file, meta, place, head)) return;
@@ -154,6 +173,14 @@ void Scanner::Search(const Where& where, const SourcePtr& file, const Meta& meta
   SearchOptions options{.keys = where.top, .max_hits = SearchOptions().max_hits};
   std::vector<Bytes> keyrings;
   auto found = [&](Hit hit) {
+    if (hit.broken) {
+      if (place != nullptr && CertificateLabel(hit.label)) {
+        Unreadable(where,
+                   {ErrorKind::kNegative, "scan.certificate-malformed",
+                    fmt::format("the block at octet {} has no end, or no base64", hit.offset), ""});
+      }
+      return false;
+    }
     if (PrivateLabel(hit.label) && !hit.label.starts_with("PGP ")) {
       if (hit.der.size() < 32 && !hit.encrypted) return false;
       add(PrivateKeyItem(hit), Role::kPrivateKey, hit);
@@ -225,11 +252,12 @@ void Scanner::FinishLinks(const std::string& in) {
   if (links.empty()) return;
   std::map<std::string, std::string, std::less<>> leads;
   for (const LinkSeen& link : links.mapped()) leads.emplace(link.path, link.target);
-  size_t outside = 0;
+  size_t outside = 0, circles = 0;
   for (const LinkSeen& link : links.mapped()) {
     if (link.place == nullptr || !link.place->kind) continue;
     std::string to = link.target;
-    for (int hops = 0; hops < 8; ++hops) {
+    int hops = 0;
+    for (; hops < kMaxHops; ++hops) {
       // /lib is a link to /usr/lib on most systems.
       const size_t second = to.find('/', 1);
       if (const auto next = leads.find(to); next != leads.end()) {
@@ -239,6 +267,10 @@ void Scanner::FinishLinks(const std::string& in) {
       } else {
         break;
       }
+    }
+    if (hops == kMaxHops) {
+      ++circles;
+      continue;
     }
     const auto file = in_file_.find(in + "!" + to);
     if (file == in_file_.end()) {
@@ -254,6 +286,10 @@ void Scanner::FinishLinks(const std::string& in) {
                 std::string(NamePart(link.path)));
     }
   }
+  if (circles > 0) {
+    Unreadable(in.empty() ? report_.target : in, "scan.loop",
+               fmt::format("{} links in stores lead in circles", circles));
+  }
   if (outside > 0) {
     Unreadable(in.empty() ? report_.target : in, "scan.link",
                fmt::format("{} links in stores lead to nothing that was looked at, or to no anchor",
@@ -262,6 +298,7 @@ void Scanner::FinishLinks(const std::string& in) {
 }
 
 void Scanner::Finish() {
+  FinishRoots();
   if (listed_ && options_.hash_image) report_.image = listing_.Finish();
   for (const Named& n : named_) {
     const auto store = std::ranges::find_if(report_.stores, [&](const Store& s) {

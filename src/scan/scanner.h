@@ -11,6 +11,7 @@
 
 #include "crypto/digest.h"
 #include "scan/embedded.h"
+#include "scan/pe.h"
 #include "scan/places.h"
 #include "scan/scan.h"
 #include "trust/store.h"
@@ -73,6 +74,10 @@ class Scanner {
   struct Named {
     std::string in, path, by;
   };
+  struct RootFolder {
+    std::optional<size_t> store;
+    Bytes xml, p7s, authority;
+  };
   struct LinkSeen {
     std::string path, target;
     const Place* place;
@@ -104,6 +109,11 @@ class Scanner {
   std::optional<size_t> CertificateItem(ByteView der);
   std::optional<size_t> KeyItem(ByteView spki);
   size_t EntryItem(anchors::AnchorEntry entry, std::string form, ByteView der = {});
+  // RootFile remembers what lies around root-anchors.xml; FinishRoots says who signed it.
+  void RootFile(const Where& where, const SourcePtr& file, std::optional<size_t> store = {});
+  void FinishRoots();
+  // Signatures tells whether a signed program is what was signed, and says so in `inside`.
+  void Signatures(const Where& where, const SourcePtr& file, const PeImage& image, Meta& inside);
   // PrivateKeyItem reads the public half of a private key, where it can be read.
   size_t PrivateKeyItem(const Hit& hit);
 
@@ -120,10 +130,23 @@ class Scanner {
   std::map<std::string, std::vector<std::pair<size_t, Role>>, std::less<>>
       in_file_;                                                      // items by file
   std::map<std::string, std::vector<LinkSeen>, std::less<>> links_;  // by container
+  std::map<std::string, RootFolder> roots_;                          // by container and folder
   std::vector<Named> named_;
   std::set<std::tuple<size_t, size_t, Role>> members_;
   crypto::Sha256Hasher listing_;
   bool listed_ = false;
+};
+
+// Ratio is the watch over one archive or image: what it gave for what it is.
+class Ratio {
+ public:
+  Ratio(Scanner& scanner, uint64_t size) : scanner_(scanner), size_(size) {}
+  // Take counts n more octets. What was refused is not counted. Errors: scan.bomb, scan.full.
+  Status Take(uint64_t n);
+
+ private:
+  Scanner& scanner_;
+  uint64_t size_, given_ = 0;
 };
 
 // Walkers; each names what it cannot read and goes on.
@@ -134,8 +157,14 @@ void WalkExt(Scanner& scanner, const Where& where, const SourcePtr& file, const 
 void WalkSquash(Scanner& scanner, const Where& where, const SourcePtr& file, const Meta& meta);
 // WalkTree looks into a FIT image: a flattened device tree whose properties are files.
 void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const Meta& meta);
-// Unpack gives what a compressed file holds. Errors: scan.bomb, scan.compressed, scan.full.
-Result<SourcePtr> Unpack(Scanner& scanner, const SourcePtr& file);
+// Unpacked is what a compressed file holds, up to where it breaks off.
+struct Unpacked {
+  SourcePtr content;
+  std::string broken;  // why there is no more; empty when it is whole
+};
+// Unpack gives what a compressed file holds. Errors: scan.bomb, scan.compressed, scan.full,
+// scan.spool.
+Result<Unpacked> Unpack(Scanner& scanner, const SourcePtr& file);
 
 // FactsOf is what is known of an entry by itself: test keys, expiry, weak algorithms.
 std::vector<Fact> FactsOf(const anchors::AnchorEntry& entry, Time at);

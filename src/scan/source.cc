@@ -20,6 +20,9 @@ class FdSource : public Source {
   ~FdSource() override { close(fd_); }
   uint64_t size() const override { return size_; }
   Result<size_t> ReadAt(uint64_t offset, std::span<uint8_t> out) const override {
+    // A file that grows while it is read ends where it ended before.
+    if (offset >= size_) return size_t{0};
+    out = out.first(static_cast<size_t>(std::min<uint64_t>(out.size(), size_ - offset)));
     size_t done = 0;
     while (done < out.size()) {
       const ssize_t n =
@@ -121,12 +124,16 @@ Spool::~Spool() {
   if (fd_ >= 0) close(fd_);
 }
 
+Status Spool::Room(uint64_t more) {
+  if (fd_ >= 0 || (more <= kInMemory && memory_.size() + more <= kInMemory)) return {};
+  BM_TRY(fd_, UnnamedFile());
+  BM_CHECK(WriteAll(fd_, memory_));
+  Bytes().swap(memory_);
+  return {};
+}
+
 Status Spool::Append(ByteView data) {
-  if (fd_ < 0 && memory_.size() + data.size() > kInMemory) {
-    BM_TRY(fd_, UnnamedFile());
-    BM_CHECK(WriteAll(fd_, memory_));
-    Bytes().swap(memory_);
-  }
+  BM_CHECK(Room(data.size()));
   if (fd_ >= 0) {
     BM_CHECK(WriteAll(fd_, data));
   } else {
@@ -137,12 +144,15 @@ Status Spool::Append(ByteView data) {
 }
 
 Status Spool::Zeros(uint64_t count) {
-  const Bytes zeros(static_cast<size_t>(std::min<uint64_t>(count, 1 << 20)));
-  while (count > 0) {
-    const uint64_t n = std::min<uint64_t>(count, zeros.size());
-    BM_CHECK(Append(ByteView(zeros).first(static_cast<size_t>(n))));
-    count -= n;
+  BM_CHECK(Room(count));
+  if (fd_ < 0) {
+    memory_.resize(memory_.size() + static_cast<size_t>(count));
+  } else if (ftruncate(fd_, static_cast<off_t>(size_ + count)) != 0 ||
+             lseek(fd_, 0, SEEK_END) < 0) {
+    // The hole takes no room on the disk either.
+    return std::unexpected(FromErrno("scan.spool", "keeping an unpacked file for a while", errno));
   }
+  size_ += count;
   return {};
 }
 

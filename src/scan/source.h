@@ -53,6 +53,9 @@ class Spool {
   SourcePtr Finish();
 
  private:
+  // Room goes over to a file before more than a little would be in memory.
+  Status Room(uint64_t more);
+
   Bytes memory_;
   int fd_ = -1;
   uint64_t size_ = 0;

@@ -85,8 +85,13 @@ class SquashFile : public Source {
 class SquashWalk {
  public:
   SquashWalk(Scanner& scanner, const Meta& meta, sqfs_dir_reader_t* dirs, sqfs_data_reader_t* data,
-             const sqfs_id_table_t* ids)
-      : scanner_(scanner), meta_(meta), dirs_(dirs), data_(data), ids_(ids) {}
+             const sqfs_id_table_t* ids, uint64_t image)
+      : scanner_(scanner),
+        meta_(meta),
+        dirs_(dirs),
+        data_(data),
+        ids_(ids),
+        ratio_(scanner, image) {}
 
   void Into(const sqfs_inode_generic_t& folder, const Where& where, int depth) {
     // A folder inside itself would never end.
@@ -154,7 +159,8 @@ class SquashWalk {
         meta.mode = inode.base.mode;
         sqfs_u32 uid = 0;
         if (sqfs_id_table_index_to_id(ids_, inode.base.uid_idx, &uid) == 0) meta.uid = uid;
-        if (!scanner_.Charge(size)) return Named(at, "scan.full", "images gave too much together");
+        if (const Status room = ratio_.Take(size); !room)
+          return scanner_.Unreadable(at, room.error());
         scanner_.File(at, std::make_shared<SquashFile>(data_, &inode, size), meta);
         return;
       }
@@ -168,6 +174,7 @@ class SquashWalk {
   sqfs_dir_reader_t* dirs_;
   sqfs_data_reader_t* data_;
   const sqfs_id_table_t* ids_;
+  Ratio ratio_;
   std::set<sqfs_u32> seen_;
   uint64_t entries_ = 0;
 };
@@ -207,7 +214,7 @@ void WalkSquash(Scanner& scanner, const Where& where, const SourcePtr& file, con
   const Inode root(found);
   Meta inside = meta;
   inside.guard += "; " + ImageGuard(*file, super.bytes_used);
-  SquashWalk(scanner, inside, dirs.get(), data.get(), ids.get())
+  SquashWalk(scanner, inside, dirs.get(), data.get(), ids.get(), file->size())
       .Into(*root, scanner.Inner(where), 0);
 }
 

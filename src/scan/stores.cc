@@ -160,7 +160,8 @@ void Scanner::AddTrust(const Where& where, const Meta& meta, const Place* place,
     const size_t store = store_of(a.place);
     if (!item) {
       report_.stores[store].facts.push_back(
-          {"scan.anchor-unreadable", fmt::format("{}: cannot be read", a.title)});
+          {"scan.anchor-unreadable",
+           fmt::format("\"{}\" cannot be read", a.title.empty() ? a.place : a.title)});
       continue;
     }
     const Role role = a.rejected                                    ? Role::kRejected
@@ -211,7 +212,12 @@ bool Scanner::KnownStore(const Where& where, const SourcePtr& file, const Meta& 
   auto form = FormOf(head, name);
   if (!form && !where.top) return false;
   if (file->size() > trust::kMaxStore) {
-    if (form && form->format != trust::Format::kFit) {
+    if (form && form->format == trust::Format::kFit) {
+      // Images with a file system inside are large; keys for verifying lie in small trees.
+      WalkTree(*this, where, file, meta);
+      return true;
+    }
+    if (form) {
       Unreadable(where,
                  {ErrorKind::kNegative, "scan.too-large",
                   fmt::format("a {} of {} octets", trust::ToText(form->format), file->size()), ""});
@@ -291,23 +297,33 @@ bool Scanner::Placed(const Where& where, const SourcePtr& file, const Meta& meta
     const Bytes records = place.reader == Reader::kBind ? ToBytes(BindRecords(text)) : *data;
     const auto facts = anchors::ReadAnchors(records);
     if (!facts) return place.kind == kDnssec ? (Unreadable(where, facts.error()), true) : false;
-    AddFacts(where, meta, &place, *data, *facts, std::string(anchors::ToText(facts->kind)));
+    const std::string kind(anchors::ToText(facts->kind));
+    AddFacts(where, meta, &place, *data, *facts, kind);
+    RootFile(where, file, NewStore(where, meta, &place, kind));
     return true;
   }
   if (place.reader == Reader::kSignify) {
     const auto spki = ReadSignify(text);
-    if (!spki) return false;
+    if (!spki) {
+      if (text.starts_with("untrusted comment:")) Unreadable(where, spki.error());
+      return false;
+    }
     if (const auto item = KeyItem(*spki)) {
       AddMember(NewStore(where, meta, &place, "signify"), *item, Role::kAnchor,
                 std::string(LastName(where.path)));
     }
     return true;
   }
-  const std::vector<KeyLine> lines =
-      place.reader == Reader::kSshKnownHosts
-          ? ReadKnownHosts(text)
-          : ReadAuthorizedKeys(text, place.reader == Reader::kSshKeys);
-  for (const KeyLine& line : lines) {
+  const KeyLines lines = place.reader == Reader::kSshKnownHosts
+                             ? ReadKnownHosts(text)
+                             : ReadAuthorizedKeys(text, place.reader == Reader::kSshKeys);
+  if (!lines.broken.empty()) {
+    Unreadable(where, {ErrorKind::kNegative, "scan.ssh-key",
+                       fmt::format("{} lines hold no key of SSH, the first is line {}",
+                                   lines.broken.size(), lines.broken.front()),
+                       ""});
+  }
+  for (const KeyLine& line : lines.keys) {
     anchors::AnchorEntry e;
     e.form = anchors::EntryForm::kBareKey;
     e.label = line.label;
@@ -319,7 +335,7 @@ bool Scanner::Placed(const Where& where, const SourcePtr& file, const Meta& meta
     AddMember(NewStore(where, meta, &place, "ssh-keys"), item,
               line.rejected ? Role::kRejected : Role::kAnchor, fmt::format("line {}", line.line));
   }
-  return place.reader != Reader::kSshAuthorized || !lines.empty();
+  return place.reader != Reader::kSshAuthorized || !lines.keys.empty();
 }
 
 void Scanner::Names(const Where& where, std::string_view text) {

@@ -74,16 +74,17 @@ inline Bytes MakeCpio(const Files& files) {
   return out;
 }
 
-enum class Pack { kTar, kZip, kGzip };
+enum class Pack { kTar, kPax, kZip, kGzip };
 
 // MakeArchive is libarchive's: a tar, a zip, or the first file compressed.
 inline Bytes MakeArchive(Pack pack, const Files& files) {
   size_t room = 1 << 20;
-  for (const auto& [name, data] : files) room += data.size() + 2048;
+  for (const auto& [name, data] : files) room += data.size() + 3 * name.size() + 4096;
   Bytes out(room);
   size_t used = 0;
   archive* a = archive_write_new();
   if (pack == Pack::kTar) archive_write_set_format_ustar(a);
+  if (pack == Pack::kPax) archive_write_set_format_pax(a);
   if (pack == Pack::kZip) archive_write_set_format_zip(a);
   if (pack == Pack::kGzip) {
     archive_write_set_format_raw(a);

@@ -10,7 +10,8 @@ namespace birthmark::scan {
 namespace {
 
 constexpr uint32_t kBeginNode = 1, kEndNode = 2, kProperty = 3, kNop = 4, kEnd = 9;
-constexpr size_t kMaxDepth = 16, kMaxImages = 256;
+constexpr size_t kMaxDepth = 16, kMaxImages = 256, kMaxNames = 1 << 20;
+constexpr uint64_t kMaxTokens = 1'000'000;
 
 uint32_t BigAt(ByteView b, size_t at) {
   return uint32_t{b[at]} << 24 | uint32_t{b[at + 1]} << 16 | uint32_t{b[at + 2]} << 8 |
@@ -38,8 +39,12 @@ void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const
   const uint64_t total = BigAt(*head, 4), structure = BigAt(*head, 8), strings = BigAt(*head, 12),
                  strings_size = BigAt(*head, 32), structure_size = BigAt(*head, 36);
   if (total > file->size() || structure > total || structure_size > total - structure ||
-      strings > total || strings_size > total - strings) {
+      strings > total || strings_size > total - strings || strings_size > kMaxNames) {
     return named("its blocks lie outside of it");
+  }
+  if (where.depth > scanner.options().depth) {
+    return scanner.Unreadable(
+        where, {ErrorKind::kNegative, "scan.depth", "a FIT image below too many containers", ""});
   }
   const auto names = ReadPart(*file, strings, static_cast<size_t>(strings_size));
   if (!names) return named("cannot be read");
@@ -53,13 +58,24 @@ void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const
     for (size_t i = 1; i < path.size(); ++i) out += "/" + path[i].name;
     return out;
   };
-  auto image = [&](uint64_t offset, uint64_t size) {
+  uint64_t given = 0;
+  auto image = [&](uint64_t offset, uint64_t size, bool outside) {
     if (path.size() != 3 || path[1].name != "images" || size < 64 || ++images > kMaxImages) return;
     Where at = inner;
     at.path = text_of();
+    given += size;
+    // An image that is the whole of which it is a part would never end.
+    if (offset > file->size() || size > file->size() - offset || given > file->size() ||
+        (outside && offset < total)) {
+      return scanner.Unreadable(
+          at, {ErrorKind::kNegative, "scan.overlap",
+               "lies outside of the FIT image, or images of it lie over each other", ""});
+    }
     scanner.File(at, Slice(file, offset, size), inside);
   };
+  uint64_t tokens = 0;
   for (uint64_t at = structure; at + 4 <= structure + structure_size;) {
+    if (++tokens > kMaxTokens) return named("it has more than a million parts");
     const auto token = ReadPart(*file, at, 4);
     if (!token) return named("cannot be read");
     at += 4;
@@ -81,7 +97,7 @@ void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const
       case kEndNode: {
         if (path.empty()) return named("a node ends that never began");
         const TreeNode& node = path.back();
-        if (node.offset && node.size) image(*node.offset, *node.size);
+        if (node.offset && node.size) image(*node.offset, *node.size, true);
         if (node.name.starts_with("signature") && !node.key.empty() && path.size() > 2) {
           scanner.Note(where, meta, "fit-signature",
                        {"scan.fit-signed", fmt::format("{} is signed with a key called \"{}\" ({})",
@@ -101,7 +117,7 @@ void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const
         }
         const std::string_view name = CText(ByteView(*names).subspan(name_at));
         TreeNode& node = path.back();
-        if (name == "data") image(at, size);
+        if (name == "data") image(at, size, false);
         if (size <= 256) {
           const auto value = ReadPart(*file, at, static_cast<size_t>(size));
           if (!value) return named("cannot be read");
@@ -120,6 +136,7 @@ void WalkTree(Scanner& scanner, const Where& where, const SourcePtr& file, const
         return named(fmt::format("an unknown token at octet {}", at - 4));
     }
   }
+  named("it has no end");
 }
 
 }  // namespace birthmark::scan

@@ -2,6 +2,9 @@
 // Stores of certificates on hosts: PEM, pins, PKCS #12, Java's, p11-kit.
 #include <openssl/evp.h>
 
+#include <functional>
+
+#include "crypto/der.h"
 #include "crypto/pem.h"
 #include "trust/bundle.h"
 #include "trust/detect.h"
@@ -119,7 +122,76 @@ TEST(Pkcs12, CertificatesAloneWithAndWithoutPassword) {
   EXPECT_EQ(CodeOf(ReadPkcs12(cut)), "trust.pkcs12-malformed");
 }
 
-TEST(Jks, CertificatesAreReadAndTheDigestIsNot) {
+// Pkcs12With is a store of one part that is sealed with this algorithm.
+Bytes Pkcs12With(const std::function<void(crypto::DerWriter&)>& algorithm, int parts = 1) {
+  using crypto::DerWriter;
+  namespace der = crypto::der;
+  Bytes safe, out;
+  DerWriter(safe).Sequence([&](DerWriter& list) {
+    for (int i = 0; i < parts; ++i) {
+      list.Sequence([&](DerWriter& info) {
+        info.Oid("1.2.840.113549.1.7.6");
+        info.Nest(der::Context(0, true), [&](DerWriter& explicit0) {
+          explicit0.Sequence([&](DerWriter& sealed) {
+            sealed.Unsigned(0);
+            sealed.Sequence([&](DerWriter& content) {
+              content.Oid("1.2.840.113549.1.7.1");
+              content.Sequence(algorithm);
+              content.Element(der::Context(0, false), Bytes(16, 7));
+            });
+          });
+        });
+      });
+    }
+  });
+  DerWriter(out).Sequence([&](DerWriter& pfx) {
+    pfx.Unsigned(3);
+    pfx.Sequence([&](DerWriter& info) {
+      info.Oid("1.2.840.113549.1.7.1");
+      info.Nest(der::Context(0, true), [&](DerWriter& octets) { octets.OctetString(safe); });
+    });
+  });
+  return out;
+}
+
+// PBE with SHA-1 and three-key triple DES (RFC 7292 appendix C).
+auto PbeOf(uint64_t iterations) {
+  return [=](crypto::DerWriter& w) {
+    w.Oid("1.2.840.113549.1.12.1.3");
+    w.Sequence([=](crypto::DerWriter& p) {
+      p.OctetString(Bytes(8, 1));
+      p.Unsigned(iterations);
+    });
+  };
+}
+
+TEST(Pkcs12, NobodyHashesForMinutes) {
+  EXPECT_EQ(CodeOf(ReadPkcs12(Pkcs12With(PbeOf(2000)))), "trust.pkcs12-password");
+  for (const uint64_t count : {uint64_t{1'000'001}, uint64_t{1} << 40, uint64_t{1} << 62})
+    EXPECT_EQ(CodeOf(ReadPkcs12(Pkcs12With(PbeOf(count)))), "trust.pkcs12-malformed") << count;
+  // What a cipher costs is not told: it is named, and nobody waits for it.
+  const Store odd = ReadPkcs12(Pkcs12With(
+                                   [](crypto::DerWriter& w) {
+                                     w.Oid("1.3.6.1.4.1.11591.4.11");  // scrypt
+                                   },
+                                   500))
+                        .value();
+  EXPECT_EQ(Codes(odd).front(), "trust.not-checked");
+  EXPECT_EQ(Codes(odd).back(), "trust.pkcs12-cipher");
+  EXPECT_EQ(CodeOf(ReadPkcs12(Pkcs12With(PbeOf(400'000), 9))), "trust.pkcs12-password");
+}
+
+TEST(Stores, WhatIsTooLargeOrReadElsewhereIsNamed) {
+  const Bytes large(kMaxStore + 1);
+  using enum Format;
+  for (const Format f : {kPem, kPkcs12, kJavaKeystore, kP11Kit, kSignatureList, kFit,
+                         kTruststoreJson, kCoseKeySet, kRfc5914, kRfc5914Cms}) {
+    EXPECT_EQ(CodeOf(ReadStore(f, large)), "trust.too-large") << ToText(f);
+  }
+  EXPECT_EQ(CodeOf(ReadStore(kDnssec, {})), "trust.format");
+}
+
+TEST(Jks, CertificatesAreReadAndTheDigestIsChecked) {
   const TrustAnchor a = TestAnchor();
   const Bytes entry = JksEntry(2, "acme root", a.certificate);
   const Bytes key = JksEntry(1, "me", a.certificate), sealed = JksEntry(3, "aes", {});
@@ -131,6 +203,18 @@ TEST(Jks, CertificatesAreReadAndTheDigestIsNot) {
   EXPECT_EQ(store.anchors[0].certificate, a.certificate);
   EXPECT_EQ(Codes(store), (Strings{"trust.certificate-malformed", "trust.jks-secret",
                                    "trust.not-checked", "trust.private-key"}));
+  // The digest of a known password: SHA-1 over "changeit" in UTF-16, a phrase and the file.
+  Bytes right = JksFile(1, {entry});
+  Bytes hashed;
+  for (const char c : std::string_view("changeit")) hashed.insert(hashed.end(), {0, uint8_t(c)});
+  const ByteView phrase = AsBytes("Mighty Aphrodite");
+  hashed.insert(hashed.end(), phrase.begin(), phrase.end());
+  hashed.insert(hashed.end(), right.begin(), right.end() - 20);
+  EVP_Digest(hashed.data(), hashed.size(), right.data() + right.size() - 20, nullptr, EVP_sha1(),
+             nullptr);
+  EXPECT_TRUE(ReadJavaKeystore(right).value().findings.empty());
+  right[30] ^= 1;  // the alias
+  EXPECT_EQ(Codes(ReadJavaKeystore(right).value()), Strings{"trust.not-checked"});
   // More entries than there are: what was read stays.
   const Store cut = ReadJavaKeystore(JksFile(2, {entry})).value();
   EXPECT_EQ(cut.anchors.size(), 1u);

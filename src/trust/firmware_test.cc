@@ -204,6 +204,13 @@ TEST(FitKeys, WrittenAndRead) {
             "trust.cannot-carry");
   for (size_t n : {0u, 39u, 100u})
     EXPECT_EQ(CodeOf(ReadFitKeys(ByteView(tree).first(n))), "trust.fit-malformed") << n;
+  // The node's own name for its curve is another.
+  Bytes curve = WriteFitKeys({TestKey(Algorithm::kEcdsaP256)}, FitRequired::kImage).value();
+  const std::string_view name = "prime256v1";
+  const auto at = std::search(curve.begin(), curve.end(), name.begin(), name.end());
+  ASSERT_NE(at, curve.end());
+  *at ^= 1;
+  EXPECT_EQ(Codes(ReadFitKeys(curve).value()), Strings{"trust.fit-key"});
   Bytes bad = tree;
   std::fill(bad.begin() + 56, bad.begin() + 90, 0xee);
   EXPECT_EQ(CodeOf(ReadFitKeys(bad)), "trust.fit-malformed");

@@ -106,7 +106,7 @@ Result<MontgomeryNumbers> MontgomeryOf(const Bytes& modulus) {
   if (!n || !r || !rest || !context || BN_set_bit(r.get(), 2 * bits) != 1 ||
       BN_mod(rest.get(), r.get(), n.get(), context.get()) != 1 ||
       BN_bn2binpad(rest.get(), out.r_squared.data(), static_cast<int>(out.r_squared.size())) < 0) {
-    return std::unexpected(crypto::OpenSslError("trust.fit-write", "computing R squared"));
+    return std::unexpected(crypto::OpenSslError("key.encode", "computing R squared"));
   }
   // Newton: each step doubles the correct bits of 1/n, for odd n.
   const size_t last = modulus.size() - 4;
@@ -154,7 +154,7 @@ class FitTree {
   }
   Result<Bytes> Finish() {
     if (!ok_ || fdt_pack(tree_.data()) != 0)
-      return Internal("trust.fit-write", "the device tree could not be made");
+      return Internal("key.encode", "the device tree could not be made");
     tree_.resize(fdt_totalsize(tree_.data()));
     return std::move(tree_);
   }
@@ -247,7 +247,7 @@ Result<Bytes> WriteFitKeys(const std::vector<TrustAnchor>& anchors, FitRequired 
                          "sign the images under another anchor");
     }
     if (!tree.StartKey("key-" + name))
-      return Internal("trust.fit-write", "a key's node could not be made");
+      return Internal("key.encode", "a key's node could not be made");
     BM_CHECK(rsa ? AddRsa(tree, a, *rsa) : AddEc(tree, a, *ec));
     tree.Set("key-name-hint", name);
     if (required != FitRequired::kNothing)

@@ -23,7 +23,7 @@ enum class FitRequired { kNothing, kImage, kConfiguration };
 Result<Store> ReadFitKeys(ByteView tree);
 
 // WriteFitKeys makes a tree with a node for each key: RSA and ECDSA with SHA-256, as U-Boot has
-// them. `required` of nothing leaves the property out. Errors: trust.cannot-carry, trust.fit-write.
+// them. `required` of nothing leaves the property out. Errors: trust.cannot-carry, key.encode.
 Result<Bytes> WriteFitKeys(const std::vector<TrustAnchor>& anchors, FitRequired required);
 
 }  // namespace birthmark::trust

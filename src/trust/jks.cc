@@ -4,12 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+
+#include "crypto/openssl.h"
 
 namespace birthmark::trust {
 namespace {
 
 constexpr uint32_t kJks = 0xfeedfeed, kJceks = 0xcececece;
 constexpr size_t kDigest = 20;  // SHA-1 over password, a phrase and the file
+// Of OpenJDK's own tools and Android's; whoever has a secret password keeps more than anchors.
+constexpr std::array<std::string_view, 4> kPasswords = {"changeit", "changeme", "password", ""};
 
 std::unexpected<Error> BadJks(std::string_view why) {
   return Refused("trust.jks-malformed", fmt::format("not a Java key store: {}", why),
@@ -87,6 +92,23 @@ Status ReadEntry(BigReader& r, uint64_t version, Store& store, bool& sealed_obje
   return {};
 }
 
+// DigestFits tries the passwords that everybody knows. SHA-1 is the format's own choice; over a
+// public password it finds accidents, not attackers. Source: OpenJDK
+// sun.security.provider.JavaKeyStore.getPreKeyedHash.
+bool DigestFits(ByteView data) {
+  return std::ranges::any_of(kPasswords, [&](std::string_view password) {
+    Bytes all;
+    for (const char c : password) all.insert(all.end(), {0, static_cast<uint8_t>(c)});  // UTF-16
+    const ByteView phrase = AsBytes("Mighty Aphrodite");
+    all.insert(all.end(), phrase.begin(), phrase.end());
+    const ByteView body = data.first(data.size() - kDigest);
+    all.insert(all.end(), body.begin(), body.end());
+    std::array<uint8_t, kDigest> digest{};
+    return EVP_Digest(all.data(), all.size(), digest.data(), nullptr, EVP_sha1(), nullptr) == 1 &&
+           std::ranges::equal(digest, data.last(kDigest));
+  });
+}
+
 }  // namespace
 
 bool LooksLikeJavaKeystore(ByteView b) {
@@ -101,8 +123,11 @@ Result<Store> ReadJavaKeystore(ByteView data) {
   if (!LooksLikeJavaKeystore(data)) return BadJks("its magic or version is another");
   Store store;
   store.format = Format::kJavaKeystore;
-  store.findings.Note("trust.not-checked",
-                      "the key store's digest needs its password and was not checked");
+  if (!DigestFits(data)) {
+    store.findings.Note("trust.not-checked",
+                        "the key store's digest fits no password that everybody knows: it has "
+                        "another one, or the store was altered");
+  }
   BigReader r(data.first(data.size() - kDigest).subspan(4));
   BM_TRY(uint64_t version, r.Number(4));
   BM_TRY(uint64_t count, r.Number(4));

@@ -29,7 +29,8 @@ constexpr std::string_view kFriendlyName = "1.2.840.113549.1.9.20";
 constexpr std::string_view kJavaTrusted = "2.16.840.1.113894.746875.1.1";
 constexpr std::string_view kAnyUsage = "2.5.29.37.0";
 constexpr uint8_t kBmpString = 0x1e;
-constexpr long kMaxIterations = 1'000'000;
+// Java and OpenSSL hash a password some thousand times; of a whole store this is a second or two.
+constexpr uint64_t kMaxIterations = 1'000'000;
 constexpr int kMacIterations = 10'000;
 
 std::unexpected<Error> BadPkcs12(std::string_view why) {
@@ -126,25 +127,36 @@ BagsPtr OpenPart(PKCS7* part, const std::vector<Password>& passwords) {
   return nullptr;
 }
 
+void NotSupported(int part, Store& store) {
+  store.findings.Error("trust.pkcs12-cipher",
+                       fmt::format("part {} is in a cipher that is not supported", part),
+                       "write it again with openssl pkcs12 -legacy, then without");
+}
+
 Status ReadParts(PKCS12* p12, const std::vector<Password>& passwords, bool known_password,
                  Store& store) {
   SafePtr safe(PKCS12_unpack_authsafes(p12));
   ERR_clear_error();
   if (!safe) return BadPkcs12("its parts cannot be listed");
+  uint64_t hashed = 0;
   for (int i = 0; i < sk_PKCS7_num(safe.get()); ++i) {
     PKCS7* part = sk_PKCS7_value(safe.get(), i);
     const bool sealed = PKCS7_type_is_encrypted(part);
     if (!sealed && !PKCS7_type_is_data(part)) continue;
     if (sealed) {
       const auto count = IterationsOf(part->d.encrypted->enc_data->algorithm);
-      if (count && *count > kMaxIterations)
+      if (!count) {
+        // What it costs to open is not told, as with scrypt.
+        NotSupported(i + 1, store);
+        continue;
+      }
+      hashed = *count > kMaxIterations ? *count : hashed + *count;
+      if (hashed > kMaxIterations)
         return BadPkcs12("its password is hashed more often than a million times");
     }
     BagsPtr bags = OpenPart(part, passwords);
     if (!bags && sealed && known_password) {
-      store.findings.Error("trust.pkcs12-cipher",
-                           fmt::format("part {} is in a cipher that is not supported", i + 1),
-                           "write it again with openssl pkcs12 -legacy, then without");
+      NotSupported(i + 1, store);
       continue;
     }
     if (!bags && sealed) {
@@ -261,7 +273,8 @@ Result<Store> ReadPkcs12(ByteView data, const SecretBytes* password) {
   if (PKCS12_mac_present(p12.get())) {
     const ASN1_INTEGER* count = nullptr;
     PKCS12_get0_mac(nullptr, nullptr, nullptr, &count, p12.get());
-    if (count != nullptr && ASN1_INTEGER_get(count) > kMaxIterations)
+    uint64_t times = 1;
+    if (count != nullptr && (ASN1_INTEGER_get_uint64(&times, count) != 1 || times > kMaxIterations))
       return BadPkcs12("its password is hashed more often than a million times");
     const auto right = std::ranges::find_if(
         passwords, [&](const Password& one) { return MacVerifies(p12.get(), one); });
@@ -307,10 +320,10 @@ Result<Bytes> WritePkcs12(const std::vector<TrustAnchor>& anchors, const SecretB
   if (!p12 || PKCS12_set_mac(p12.get(), reinterpret_cast<const char*>(secret.data()),
                              static_cast<int>(secret.size()), nullptr, 20, kMacIterations,
                              EVP_sha256()) != 1) {
-    return std::unexpected(crypto::OpenSslError("trust.pkcs12-write", "making the MAC"));
+    return std::unexpected(crypto::OpenSslError("key.encode", "making the MAC"));
   }
   const int n = i2d_PKCS12(p12.get(), &encoded);
-  if (n <= 0) return std::unexpected(crypto::OpenSslError("trust.pkcs12-write", "encoding"));
+  if (n <= 0) return std::unexpected(crypto::OpenSslError("key.encode", "encoding"));
   out.assign(encoded, encoded + n);
   OPENSSL_free(encoded);
   return out;

@@ -23,7 +23,7 @@ Result<Store> ReadPkcs12(ByteView data, const SecretBytes* password = nullptr);
 
 // WritePkcs12 writes the certificates in the clear, with friendlyName and Java's attribute that
 // makes them trustedCertEntry; with a password under its MAC. Errors: trust.cannot-carry,
-// trust.pkcs12-write.
+// key.encode.
 Result<Bytes> WritePkcs12(const std::vector<TrustAnchor>& anchors,
                           const SecretBytes* password = nullptr);
 

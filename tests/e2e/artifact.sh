@@ -26,6 +26,7 @@ ours() { printf 'file = "generated"\npki = "%s"' "$1"; }
     'policy-oid = ["1.3.6.1.4.1.32473.5.1"]' 'name-constraints = ["dn:O=Acme Boards"]'
   anchor own software-update "$(ours own-pki)" certificate packages 'levels = [1, 2]'
   anchor mcu software-update "$(ours mcu-pki)" public-key packages
+  anchor mcu-rsa software-update "$(ours mcu-rsa-pki)" public-key packages
   anchor pinned software-update 'file = "pinned.pem"' public-key packages
   anchor cloud private-cloud "$(ours cloud-pki)" certificate tls-server 'eku = ["1.3.6.1.5.5.7.3.1"]' 'name-constraints = ["dns:acme.example"]'
   anchor pin private-cloud "$(ours pin-pki)" public-key tls-server 'levels = [1]'
@@ -33,6 +34,7 @@ ours() { printf 'file = "generated"\npki = "%s"' "$1"; }
   pki os-pki "Acme OS Signer" ecdsa-p256 ', time-zones = ["UTC+1", "UTC-8", "UTC+8"]' && root "Acme OS Root" true
   pki own-pki "Acme Unused Signer" ecdsa-p256 && root "Acme Own Root" true
   pki mcu-pki "Acme MCU Key" ecdsa-p256
+  pki mcu-rsa-pki "Acme MCU RSA Key" rsa-2048
   pki cloud-pki "Acme Cloud" ecdsa-p256 && root "Acme Cloud Root" false
   pki pin-pki "Acme Pinned Server" ecdsa-p256
   pki ta-pki "Acme TAM" ecdsa-p256 ', proof = "required"' && root "Acme TAM Root" false
@@ -90,20 +92,32 @@ expect 0 sign patch --anchor mcu --kind mcuboot --version 1.4.2+7 -o patch.mcubo
 expect 0 verify patch.mcuboot --anchor $public/anchor-mcu.pem --level 1 --installed-version 1.4.2+6
 expect 1 verify patch.mcuboot --anchor $public/anchor-mcu.pem --installed-version 1.5
 has "artifact.rolled-back"
-python3 - <<'PY'
-import struct
-d = open("patch.mcuboot", "rb").read()
+cat >tlv.py <<'PY'
+# The octets that are hashed and the signature of a MCUboot image: FILE TYPE HASHED SIGNATURE.
+import struct, sys
+d = open(sys.argv[1], "rb").read()
 magic, _, header, protected, size = struct.unpack_from("<IIHHI", d)
 assert magic == 0x96F3B83D and header == 512 and size == 3000
 end = header + size + protected
-open("hashed", "wb").write(d[:end])
+open(sys.argv[3], "wb").write(d[:end])
 at, stop = end + 4, end + struct.unpack_from("<H", d, end + 2)[0]
 while at < stop:
     kind, length = struct.unpack_from("<HH", d, at)
-    if kind == 0x22: open("mcuboot.sig", "wb").write(d[at + 4:at + 4 + length])
+    if kind == int(sys.argv[2], 16): open(sys.argv[4], "wb").write(d[at + 4:at + 4 + length])
     at += 4 + length
 PY
+python3 tlv.py patch.mcuboot 0x22 hashed mcuboot.sig
 openssl dgst -sha256 -verify $public/anchor-mcu.pem -signature mcuboot.sig hashed >/dev/null || die "openssl refuses the MCUboot image"
+
+say "MCUboot's RSA is RSASSA-PSS"
+expect 0 sign patch --anchor mcu-rsa --kind mcuboot --version 2 -o rsa.mcuboot
+expect 0 verify rsa.mcuboot --anchor $public/anchor-mcu-rsa.pem --level 1
+expect 1 verify rsa.mcuboot --anchor pinned.pem
+has "artifact.signature"
+python3 tlv.py rsa.mcuboot 0x20 rsa.hashed rsa.sig
+openssl dgst -sha256 -binary rsa.hashed >rsa.digest
+pss() { openssl pkeyutl -verify -pubin -inkey $public/anchor-mcu-rsa.pem -in rsa.digest -sigfile "$1" -pkeyopt digest:sha256 -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32; }
+pss rsa.sig >/dev/null || die "openssl refuses the RSASSA-PSS signature"
 
 say "FIT: what mkimage signed is taken, what is signed here by a carried key as well"
 cat >fit.its <<'ITS'
@@ -131,6 +145,20 @@ expect 0 sign plain.fit --anchor pinned --kind fit --round fit.round -o patch.fi
 has "level 1, rsa-2048 by pinned (carried)"
 expect 0 verify patch.fit --anchor pinned.pem
 dumpimage -l patch.fit | grep -q 'Sign algo:    sha256,rsa2048:pinned' || die "dumpimage finds no signature: $(dumpimage -l patch.fit)"
+sed 's/sha256,rsa2048"; key/sha256,rsa2048"; padding = "pss"; key/' signed.its >pss.its
+mkimage -f pss.its -k keys mkpss.fit >/dev/null
+expect 0 verify mkpss.fit --anchor pinned.pem --json
+equal "$(jq -r .facts.padding <<<"$OUT")" pss "the padding that mkimage used"
+by_pss() { sign plain.fit --anchor pinned --kind fit --padding pss --round pss.round --again -o pss.fit; }
+expect 0 by_pss
+has "a salt of 222 octets"
+openssl dgst -sha256 -sign pinned.key -out pss.round/signature pss.round/message # the other padding
+expect 1 by_pss
+has "artifact.carried"
+openssl dgst -sha256 -sign pinned.key -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:222 -out pss.round/signature pss.round/message
+expect 0 by_pss
+expect 0 verify pss.fit --anchor pinned.pem
+dumpimage -l pss.fit | grep -q 'Sign padding: pss' || die "dumpimage finds no padding: $(dumpimage -l pss.fit)"
 sed 's/board/beard/' patch.fit >bad.fit
 expect 1 verify bad.fit --anchor pinned.pem
 
@@ -175,6 +203,38 @@ expect 0 sign patch --anchor own --kind update --version 1 --signer own-pki-1.1 
 has "level 1"
 has "(carried)"
 expect 0 verify own.suit --anchor $public/anchor-own.pem --level 1 --content patch
+
+say "the same for what carries no COSE: the offline side makes the octets itself"
+offline() { # FILE KIND VERSION OUT: there and back
+  expect 0 sign "$1" --anchor own --kind "$2" ${3:+--version "$3"} --signer own-pki-1.1 -o "$4"
+  has "waits: carry"
+  request=$(ls -t acme/requests/*.artifact-request | head -1)
+  expect 0 bm request show "$request"
+  has "asks for    a signature: $2"
+  has "asked by    the holder of the key"
+  expect 0 bm request sign "$request" --offline acme.offline
+  cp acme.offline/out/*.artifact-response acme/requests/
+  expect 0 sign "$1" --anchor own --kind "$2" ${3:+--version "$3"} --signer own-pki-1.1 -o "$4"
+  has "level 1"
+  expect 0 verify "$4" --anchor $public/anchor-own.pem --level 1
+}
+offline patch cms 3 own.p7s
+openssl cms -verify -binary -inform DER -in own.p7s -content patch -CAfile $public/anchor-own.pem -purpose any -out /dev/null 2>cms.txt ||
+  die "openssl cms: $(cat cms.txt)"
+offline patch mcuboot 1.2.3+4 own.mcuboot
+python3 tlv.py own.mcuboot 0x22 hashed mcuboot.sig
+openssl x509 -in $public/anchor-own.pem -noout -pubkey >own.pub
+openssl dgst -sha256 -verify own.pub -signature mcuboot.sig hashed >/dev/null || die "openssl refuses the carried MCUboot image"
+offline plain.fit fit "" own.fit
+# Who asks is known there; a request that nobody signed, or a stranger, is left alone.
+sed '/BEGIN BIRTHMARK REQUEST SIGNATURE/,$d' "$request" >nobody.artifact-request
+expect 1 bm request sign nobody.artifact-request --offline acme.offline
+has "request.unsigned"
+mkdir askers && cp acme.offline/askers/*.pem askers/
+for asker in acme.offline/askers/*.pem; do cp pinned.pem "$asker"; done
+expect 1 bm request sign "$request" --offline acme.offline
+has "request.asker"
+cp askers/*.pem acme.offline/askers/
 
 say "an emergency patch: three holders in three places, none of whom can sign alone"
 mkdir c round

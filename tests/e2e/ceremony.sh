@@ -63,6 +63,30 @@ expect 1 bm ceremony run changed.toml --reviewed "$reviewed" --requests acme/req
 has ceremony.changed
 [ ! -e custody ] || die "a refused ceremony left a folder"
 
+say "what is asked for wrongly is named, with what to do"
+expect 2 bm ceremony new -o x.toml
+has ceremony.new
+expect 2 bm ceremony new --plan plan.toml --kind health -o x.toml
+has ceremony.kind
+expect 0 bm ceremony new --plan plan.toml --production -o prod.toml
+expect 1 bm ceremony run prod.toml --reviewed "$(digest prod.toml)" -o x --answers-fd 0 --passphrase-file seal.pass
+has ceremony.answers-fd
+sed 's/^level = 1/level = 7/' ceremony.toml >broken.toml
+expect 1 bm ceremony run broken.toml --reviewed "$(digest broken.toml)" -o x --passphrase-file seal.pass
+has ceremony.findings
+expect 1 bm ceremony new --plan plan.toml --keys identity-9.9 -o x.toml
+has ceremony.other-key
+
+say "a root that its holders' machines make together is asked for by name"
+expect 1 bm ceremony new --plan plan.toml --between-machines identity-1.1 -o x.toml
+has ceremony.dkg-alone
+expect 1 bm ceremony new --plan plan.toml --keys disclosure-1.1 --between-machines disclosure-1.1 -o x.toml
+has "no threshold key"
+expect 0 bm ceremony new --plan plan.toml --keys identity-1.1 --between-machines identity-1.1 -o apart.toml
+grep -q '^dkg = "between-machines"' apart.toml || die "the script does not say it"
+expect 0 bm ceremony check apart.toml
+has "its holders' machines make it before (birthmark share begin, then share join)"
+
 say "it is killed while a share is being read back, and goes on"
 in_room "$(room ceremony.toml "" "read your share back")" ceremony run ceremony.toml --reviewed "$reviewed" \
   --requests acme/requests -o custody >killed.out && die "the killed ceremony ended well"
@@ -81,6 +105,12 @@ has "3 spare"
 expect 1 bm ceremony verify "$record"
 cp "$record" bad.record && printf '\x00' | dd of=bad.record bs=1 seek=300 conv=notrunc status=none
 expect 1 bm ceremony verify bad.record
+cp "$record" bad.record && printf '\x00' | dd of=bad.record bs=1 seek=$(($(stat -c %s bad.record) - 9)) conv=notrunc status=none
+expect 1 bm ceremony verify bad.record
+has record.signature
+openssl req -x509 -newkey ed25519 -nodes -keyout /dev/null -subj /CN=other -out other-root.pem 2>/dev/null
+expect 1 bm ceremony verify "$record" --anchor other-root.pem
+has record.anchor
 expect 0 bm ceremony accept acme "$record"
 expect 1 bm ceremony accept acme "$record"
 bm line run acme --units 2 >line.out
@@ -113,6 +143,26 @@ has "2 spare"
 expect 1 bm ceremony accept twin "$record"
 has ceremony.key
 expect 0 bm ceremony accept acme "$record"
+
+say "with two proofs nothing may be lost any more; with one an alarm keeps everything inside"
+health() {
+  bm ceremony new --kind health --of custody --keys identity-1.1 -o health.toml --passphrase-file seal.pass >/dev/null
+  round=$(sed -n 's/^challenge = "\(.*\)"/\1/p' health.toml)
+  rm -f proofs/*
+  for share in $(shares identity-1.1 | head -"$1"); do
+    holder=$(basename "$(dirname "$share")")
+    (umask 077 && echo "sentence of $holder" >holder.pass)
+    bm share prove "$share" --round "$round" -o "proofs/$holder.proof" --passphrase-file holder.pass >/dev/null
+  done
+  in_room "$(room health.toml)" ceremony run health.toml --reviewed "$(digest health.toml)" --proofs proofs -o custody >health.out
+}
+health 2 || die "$(cat health.out)"
+expect 0 bm ceremony accept acme "$record"
+expect 1 bm status acme
+has status.no-spare
+has "ceremony new --kind reshare"
+health 1 && die "an alarm is no success"
+grep -q ceremony.key-at-risk health.out || die "$(cat health.out)"
 
 say "a recovery: a damaged share, one twice, then enough"
 expect 0 bm ceremony new --kind recover --of custody --keys disclosure-1.1 -o recover.toml --passphrase-file seal.pass
@@ -168,6 +218,14 @@ in_room "$(room soft-ceremony.toml)" ceremony run soft-ceremony.toml --reviewed 
 expect 1 bm ceremony accept soft custody-soft/record.birthmark-record
 has ceremony.incomplete
 has "no response to requests/"
+expect 1 bm ceremony new --kind reshare --of custody-soft -o x.toml --passphrase-file seal.pass
+has ceremony.nothing-shared
+sed '/^offline = true/d' soft.toml >online.toml
+expect 1 bm ceremony new --plan online.toml -o x.toml
+has ceremony.nothing-offline
+mkdir many && touch many/{1..300}.request
+expect 1 bm ceremony new --plan soft.toml --requests many -o x.toml
+has ceremony.requests
 
 say "the same script with a root in a module"
 module=/usr/lib/softhsm/libsofthsm2.so

@@ -18,6 +18,14 @@ has "would write"
 expect 0 bm backup create bulb -o bulb.backup --with-offline
 expect 1 bm backup create bulb -o bulb.backup
 has backup.exists
+mv bulb.offline carried
+expect 1 bm backup create bulb -o x.backup --with-offline
+has backup.no-offline
+mv carried bulb.offline
+mkdir -p bulb/labels && touch "$(printf 'bulb/labels/two\nlines')"
+expect 1 bm backup create bulb -o x.backup
+has backup.name
+rm "$(printf 'bulb/labels/two\nlines')"
 equal "$(find . -maxdepth 1 -name 'bulb.backup.*' | wc -l)" 0 "files left beside the backup"
 expect 0 bm backup check bulb.backup --key bulb/public/log.vkey
 has "sealed by the key you named"
@@ -39,6 +47,14 @@ expect 1 bm backup restore bad.backup never
 head -c 100000 bulb.backup >short.backup
 expect 1 bm backup check short.backup
 has backup.cut-short
+# A length in a file's header that is no number.
+cp bulb.backup bad.backup
+at=$(grep -abo ustar bulb.backup | sed -n 4p | cut -d: -f1)
+printf 'XYZ' | dd of=bad.backup bs=1 seek=$((at - 133)) conv=notrunc status=none
+expect 1 bm backup check bad.backup
+has backup.damaged
+expect 2 bm backup restore bulb.backup
+has restore.where
 expect 1 bm backup check bulb.toml
 has backup.not-one
 mkdir forger && (cd forger && bm init f --plan ../bulb.toml >/dev/null && bm backup create f -o f.backup >/dev/null)
@@ -58,6 +74,10 @@ expect 1 bm ledger verify other --since seen.checkpoint
 has ledger.rolled-back
 expect 2 bm backup restore --unfence other
 has restore.no-checkpoint
+cp other/ledger/fence fence && echo "no fence" >other/ledger/fence
+expect 1 bm backup restore --unfence other seen.checkpoint
+has restore.fence
+cp fence other/ledger/fence
 expect 0 bm backup restore --unfence other seen.checkpoint --dry-run
 has "are lost"
 has "the fence stands"
@@ -93,6 +113,8 @@ drill 0 crl-outage bulb
 has "for who insists on lists"
 say "drills: places, links, pools, boxes"
 drill 0 lose-site bulb --site da-nang
+expect 2 bm drill lose-site bulb --site nowhere --scratch "$WORK"
+has drill.site
 printf 'EU,yes\nAS,yes\nAS,no\nk,2\n' >holders
 drill 1 lose-continent bulb --continent AS --holders holders
 has "NOT SO"
@@ -106,6 +128,8 @@ has drill.dates
 # The root of the DNS changed its key on 2026-10-11; a box of 2023 knows the one before alone.
 bm plan new --like bmc -o bmc.toml >/dev/null
 bm init bmc --plan bmc.toml >/dev/null
+expect 2 bm drill steal-pool bmc --scratch "$WORK"
+has drill.pool
 drill 1 warehouse bmc --built 2023-06-01 --open 2027-02-01
 has "FAILS"
 has "RFC 9718"

@@ -134,6 +134,66 @@ expect 1 "${chain[@]}" ee.pem --ocsp ee.ocsp --time "$(date -u -d '+20 days' +%Y
 has "chain.ocsp-old"
 expect 1 "${chain[@]}" ee.pem --ocsp ee.req
 has "chain.input"
+
+say "certificates that other rules forbid, made by openssl"
+cat >>pki.cnf <<'EOF'
+[crl_x]
+1.2.3.4 = critical,DER:0500
+[ee_critical]
+1.2.3.4 = critical,DER:0500
+[ee_extension]
+1.3.6.1.5.5.7.1.1 = DER:0500
+[sub_no_sign]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,cRLSign
+[sub_no_ca]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+[sub_names]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+nameConstraints = critical,permitted;DNS:other.example
+EOF
+# judged CODE CERT UNTRUSTED OPTIONS…
+judged() {
+  local code=$1 cert=$2 between=$3
+  shift 3
+  OUT=$(bm chain verify "$cert" --anchor root.pem --untrusted "$between" "$@" 2>&1 || true)
+  has "$code"
+}
+n=20
+for code in chain.critical chain.extension; do
+  cp ee.key "e$n.key" && signed "e$n" sub "ee_${code#chain.}" $n
+  judged "$code" "e$n.pem" sub.pem
+  n=$((n + 1))
+done
+for pair in no_sign:chain.key-usage no_ca:chain.not-ca names:chain.name-constraint; do
+  cp sub.key "s$n.key" && signed "s$n" root "sub_${pair%%:*}" $n
+  cp ee.key "e$n.key" && signed "e$n" "s$n" ee $((n + 20))
+  judged "${pair#*:}" "e$n.pem" "s$n.pem"
+  n=$((n + 1))
+done
+cp other.key below.key && signed below sub sub 60 && cp ee.key deep.key && signed deep below ee 61
+judged chain.path-length deep.pem sub.pem,below.pem
+judged chain.depth ee.pem sub.pem --depth 0
+openssl genrsa -out weak.key 1024 2>/dev/null && signed weak sub ee 62
+judged chain.weak weak.pem sub.pem
+cp ee.key long.key && signed long sub ee "0x7$(printf '%041d' 1)"
+judged chain.serial long.pem sub.pem
+openssl ca -config pki.cnf -gencrl -crlexts crl_x -keyfile sub.key -cert sub.pem -out critical.crl 2>/dev/null
+judged chain.crl-critical ee.pem sub.pem --crl root.crl,critical.crl
+openssl ca -config pki.cnf -gencrl -crl_lastupdate "$(date -u -d '+2 days' +%Y%m%d%H%M%SZ)" \
+  -crl_nextupdate "$(date -u -d '+9 days' +%Y%m%d%H%M%SZ)" -keyfile sub.key -cert sub.pem -out early.crl 2>/dev/null
+judged chain.crl-early ee.pem sub.pem --crl root.crl,early.crl
+printf '\x30\x03\x0a\x01\x01' >refused.ocsp
+judged chain.ocsp-refused ee.pem sub.pem --ocsp refused.ocsp
+sed -i 1d ocsp.txt
+openssl ocsp -index ocsp.txt -CA sub.pem -rsigner sub.pem -rkey sub.key -reqin ee.req -respout unknown.ocsp -ndays 7 >/dev/null 2>&1
+judged chain.ocsp-unknown ee.pem sub.pem --ocsp unknown.ocsp
+judged chain.ocsp-other ee.pem sub.pem --ocsp other.ocsp
+for _ in $(seq 1100); do cat sub.pem; done >many.pem
+judged chain.too-many ee.pem many.pem
+
 cd ..
 
 say "the horizon of a workspace"
@@ -151,7 +211,12 @@ OUT=$(bm horizon bmc --json)
 equal "$(jq -r '[.rows[] | select(.kind == "window")] | length > 0' <<<"$OUT")" true "windows"
 equal "$(jq -r '[.rows[].date] == ([.rows[].date] | sort)' <<<"$OUT")" true "order of dates"
 lacks '"identities": "2"'
-expect 0 bm horizon bmc --from 2100-01-01 --years 5
+expect 0 bm horizon bmc --from 2100-01-01 --years 5 --json
+has horizon.past
+expect 0 bm horizon bmc --years 2 --json
+has horizon.beyond
+expect 2 bm horizon bmc --from yesterday
+has horizon.from
 expect 2 bm horizon bmc --years 0
 
 say "status is quiet, and says how far it looked"

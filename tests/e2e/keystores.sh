@@ -140,9 +140,13 @@ expect 0 offline request sign identity-2.2.request --offline side
 has "signed by   identity-1.1"
 expect 0 offline request sign identity-2.2.request --offline side
 has "the same response again"
-sed 's/REQUEST/REQUESTS/' "$request" >elsewhere/changed.request
+sed 's/CERTIFICATE REQUEST/CERTIFICATE REQUESTS/' "$request" >elsewhere/changed.request
 expect 1 offline request sign changed.request --offline side
 has "request.malformed"
+sed 's/BIRTHMARK REQUEST/BIRTHMARK REQUEST OF 2036/' "$request" >elsewhere/changed.request
+expect 1 offline request show changed.request
+has "offline.newer"
+has "bring the birthmark-offline of its version"
 expect 0 offline request list --offline side
 has "identity-1.1  authority"
 sed -i 's/ authority identity-1.1 / authority identity-1.2 /' elsewhere/side/journal

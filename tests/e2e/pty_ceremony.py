@@ -43,7 +43,7 @@ def main():
             break
         answer = None
         if m := re.search(r"group (\d+) of your own copy", line):
-            digest = spec.get("transcript", script) if "of the making" in line else script
+            digest = spec.get("transcript", script) if "the transcript of" in line else script
             answer = digest[4 * (int(m[1]) - 1):4 * int(m[1])]
         elif re.search(r"passphrase of this share", line):
             answer = "sentence of " + os.path.basename(os.path.dirname(share))

@@ -221,6 +221,125 @@ has "1 spare"
 grep -q "never in one place" custody/transcript.txt
 [ ! -e custody/shares ] || die "shares in the room"
 
+say "five machines hold a key, 3 sign; one leaves, two join, 3 of 6 sign: the key stays"
+rm -rf mail signing && mkdir mail five signing
+printf '5\n3\n' | bm share begin patches-1.1 --rehearsal --numbers-fd 0 -o five/terms >begin.out 2>/dev/null
+read -r a b c d e <<<"$(sed 's/.*parties //; s/,//g' begin.out)"
+# at HOLDER ARGUMENTS…: a holder's command; one of those who join has the static program alone.
+x=none
+at() { "$BIN/$([ "$1" = "$x" ] && echo birthmark-offline || echo birthmark)" share "${@:2}" --passphrase-file "pass.$1"; }
+for i in $a $b $c $d $e; do
+  (umask 077 && echo "sentence of machine $i" >"pass.$i")
+  expect 0 at "$i" join "f$i" --terms five/terms --party "$i" -o five
+done
+mkdir only && cp five/*.round1 only
+for i in $a $b $c $d $e; do expect 0 at "$i" join "f$i" --in only -o five --json; done
+transcript=$(jq -r .transcript <<<"$OUT")
+for i in $a $b $c $d $e; do expect 0 at "$i" join "f$i" --in five --transcript "$transcript" -o five; done
+bm share key five -o five.pem >/dev/null
+# signed FOLDER SHARE-FILES…: three holders sign a patch where they are
+signed() {
+  local folder=$1 share i
+  rm -f signing/*
+  shift
+  for share in "$@"; do
+    i=$(basename "$(dirname "$share")") && i=${i#?}
+    expect 0 at "$i" commit "$share" -o "signing/$i.commitment"
+  done
+  expect 0 bm share request patch --of "$folder" --commitments signing -o request
+  for share in "$@"; do
+    i=$(basename "$(dirname "$share")") && i=${i#?}
+    expect 0 at "$i" sign "$share" --request request -o "signing/$i.part"
+  done
+  expect 0 bm share combine request --of "$folder" --parts signing -o patch.sig
+  openssl pkeyutl -verify -rawin -pubin -inkey five.pem -in patch -sigfile patch.sig >/dev/null || die "openssl refuses it"
+}
+old=patches-1.1.share
+mkdir kept && cp "f$a/$old" kept
+signed five "f$a/$old" "f$b/$old" "f$e/$old"
+expect 1 bash -c "printf '$e\n2\nx\n' | '$BIN/birthmark' share renew five --numbers-fd 0 -o x"
+has "reshare.numbers"
+printf '%s\n2\n3\n' "$e" | bm share renew five --numbers-fd 0 -o mail/terms --json >renew.out 2>/dev/null
+read -r x y <<<"$(jq -r '.joining | join(" ")' renew.out)"
+equal "$(jq -c '[.generation, (.parties | length), .leaving[0]]' renew.out)" "[2,6,$e]" "the terms"
+for i in $x $y; do (umask 077 && echo "sentence of machine $i" >"pass.$i"); done
+expect 1 at "$a" join "g$a" --terms mail/terms --party "$a" -o mail
+has "reshare.begin"
+for i in $a $b $c $d $e; do expect 0 at "$i" join "g$i" --terms mail/terms --party "$i" --share "f$i/$old" -o mail; done
+expect 0 at "$x" join "g$x" --terms mail/terms --party "$x" -o mail
+expect 1 at "$a" join "g$a" --in mail -o mail
+has "reshare.missing"
+has "holder $y"
+expect 0 at "$y" join "g$y" --terms mail/terms --party "$y" -o mail
+has "6 will hold, 3 sign together"
+expect 0 at "$y" join "g$y" --in mail -o mail --json
+transcript=$(jq -r .transcript <<<"$OUT")
+expect 0 at "$a" join "g$a" --in mail -o mail
+has "$transcript"
+[ ! -e "mail/$a.dealing" ] || die "dealt before the transcripts were compared"
+expect 1 at "$a" join "g$a" --in mail -o mail --transcript "$(sha256sum <patch | cut -d' ' -f1)"
+has "reshare.heard"
+# One is killed while it deals, and goes on; one is changed on the way; one cheats; one takes no part in time.
+"$BIN/birthmark" share join "g$a" --in mail --transcript "$transcript" -o mail --passphrase-file "pass.$a" >/dev/null 2>&1 &
+KILLED=$!
+while [ ! -e "g$a/transcript" ] && kill -0 $KILLED 2>/dev/null; do :; done
+kill -9 $KILLED 2>/dev/null || true
+wait $KILLED 2>/dev/null || true
+for i in $a $c $e; do expect 0 at "$i" join "g$i" --in mail --transcript "$transcript" -o mail; done
+last=$(jq -r '.parties[-1]' renew.out)
+"$make" cheat mail "f$b/$old" "sentence of machine $b" "mail/$b.dealing"
+cp "mail/$a.dealing" kept.dealing
+python3 - "mail/$a.dealing" <<'PY'
+import base64, sys, textwrap
+head, *body, tail = open(sys.argv[1]).read().strip().split("\n")
+der = bytearray(base64.b64decode("".join(body)))
+at = der.index(b"sealed") + 100
+der[at] ^= 1
+open(sys.argv[1], "w").write("\n".join([head, *textwrap.wrap(base64.b64encode(der).decode(), 64), tail, ""]))
+PY
+expect 0 bm share choose mail -o mail --json
+has "reshare.signature"
+has "holder $a was not made with its share"
+cp kept.dealing "mail/$a.dealing"
+took() { at "$1" join "g$1" --in mail -o mail; }
+expect 1 took "$last"
+has "reshare.dealing"
+has "holder $b sent a part that does not fit"
+expect 1 bm share key mail -o x.pem
+has "reshare.unproven"
+signed five "f$a/$old" "f$c/$old" "f$d/$old" # until then the old shares are in force
+expect 0 bm share choose mail --without "$b" -o mail --json
+has '"attempt": 2'
+for i in $a $b $c $d $x $y; do expect 0 took "$i"; done
+for i in $a $b $c $d $e $x $y; do
+  expect 0 took "$i"
+  has complete
+done
+expect 1 bm share choose mail -o mail
+has "reshare.done"
+expect 0 bm share key mail -o again.pem
+cmp again.pem five.pem || die "another key"
+# The old shares are gone where their holders were, each with a record; a copy that was kept is refused.
+for i in $a $b $c $d $e; do
+  [ ! -e "f$i/$old" ] || die "the old share of $i is still there"
+  grep -q "share $i of set .* generation 1, was replaced by generation 2 and destroyed" "g$i/superseded" || die "no record"
+done
+new=patches-1.1.g2.share
+signed mail "g$b/$new" "g$x/$new" "g$y/$new"
+expect 1 "$BIN/birthmark-offline" share check "pkcs11:token=card;object=my-share" --passphrase-file "pass.$x"
+has "share.card"
+cat "kept/$old" >"f$a/$old" && (umask 077 && cat c/1.share >"f$b/$old")
+expect 1 took "$b"
+has "reshare.retire"
+rm "f$b/$old"
+expect 0 took "$a"
+[ ! -e "f$a/$old" ] || die "a copy that came back to its place stays"
+expect 1 at "$a" check "kept/$old" --of mail
+has "share.stale"
+expect 0 at "$d" check "g$d/$new" --of mail
+expect 1 at "$d" check "g$d/$new" --of five
+has "share.ahead"
+
 say "a share on a smartcard: sealed as it is, behind the card's PIN"
 module=/usr/lib/softhsm/libsofthsm2.so
 if [ -e "$module" ]; then

@@ -4,7 +4,7 @@
 # on, the MASA answers, the device believes it and keeps its owner; refusals by name; the audit log;
 # and from the device's certificate alone to its maker's disclosure.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
-trap 'kill ${SERVER:-} ${DEVICE:-} 2>/dev/null || true; rm -rf "$WORK"' EXIT
+trap 'kill ${SERVER:-} ${DEVICE:-} ${EST:-} 2>/dev/null || true; rm -rf "$WORK"' EXIT
 
 HOST=mud.acme.example
 start() {
@@ -28,8 +28,8 @@ refused() {
   [ "$STATUS" -ge 400 ] || die "$2 got $STATUS"
   equal "$(jq -r .error no.json)" "$1" "why $2 was refused ($(cat no.json))"
 }
-device() { # SERIAL: switches it on; its console is $TTY
-  "$BIN/birthmark-device" --board bmc --state "ws/devices/$1" --lifetime-seconds 120 <&7 >device.out &
+device() { # SERIAL [OPTION…]: switches it on; its console is $TTY
+  "$BIN/birthmark-device" --board bmc --state "ws/devices/$1" --lifetime-seconds 120 "${@:2}" <&7 >device.out &
   DEVICE=$!
   for _ in $(seq 3000); do
     [ -s device.out ] && break
@@ -134,9 +134,41 @@ has "CN=domain CA"
 has voucher
 expect 1 bm voucher put voucher.vch --device "$TTY"
 has "refused[nonce]"
-expect 1 bm voucher owner --device "$TTY" --cacerts other.pem --key other-registrar.key --cert other-registrar.pem
-has "refused[unknown-masa]"
-expect 0 bm voucher owner --device "$TTY" --cacerts other.pem --key domain-registrar.key --cert domain-registrar.pem
+
+say "its owner's EST server: TLS of the device's own, with openssl s_server; the next owner's certificate"
+mkdir -p www/.well-known/est
+{
+  printf 'HTTP/1.0 200 OK\r\nContent-Type: application/pkcs7-mime; smime-type=certs-only\r\n\r\n'
+  openssl crl2pkcs7 -nocrl -certfile other.pem -outform DER | base64
+} >www/.well-known/est/cacerts
+est() { # DOMAIN NAME: its EST server under that host name, for one session; its port is $EST_PORT
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout est.key -subj "/CN=EST" 2>/dev/null |
+    openssl x509 -req -CA "$1.pem" -CAkey "$1.key" -days 2 -out est.pem -extfile <(printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:%s' "$2") 2>/dev/null
+  rm -f est.out
+  (cd www && exec timeout 60 openssl s_server -accept 127.0.0.1:0 -naccept 1 -cert ../est.pem -key ../est.key -HTTP >../est.out 2>&1) &
+  EST=$!
+  for _ in $(seq 3000); do
+    grep -q '^ACCEPT ' est.out 2>/dev/null && break
+    sleep 0.05
+  done
+  EST_PORT=$(sed -n 's/^ACCEPT .*://p' est.out | head -1)
+}
+fetch() { bm voucher owner --device "$TTY" --est https://est.domain.example --connect "127.0.0.1:$EST_PORT"; }
+for wrong in "other est.domain.example chain" "domain elsewhere.example host"; do
+  read -r who name why <<<"$wrong"
+  est "$who" "$name"
+  expect 1 fetch
+  has "refused[$why]"
+  wait "$EST" || true
+done
+est domain est.domain.example
+expect 0 fetch
+has "accepted, 1 certificate, from a server at level 2"
+wait "$EST" || true
+est domain est.domain.example
+expect 1 fetch
+has "refused[chain]"
+wait "$EST" || true
 off
 device BMC-0001
 expect 0 bm voucher owner --device "$TTY"
@@ -185,6 +217,15 @@ sed -i 's/"is-supported": true/"is-supported": false/' $mud.json
 expect 1 bm discover two.pem --from fetched --anchor ws/public/disclosure-root.pem
 has discovery.mud-signature
 
+say "a reset forgets the owner, if somebody is there"
+expect 1 bm voucher owner --device "$TTY" --reset
+has "nobody holds the device's button"
+expect 0 bm voucher owner --device "$TTY"
+off
+device BMC-0001 --button
+expect 0 bm voucher owner --device "$TTY" --reset
+expect 1 bm voucher owner --device "$TTY"
+has "no owner"
 off
 kill -TERM "$SERVER"
 wait "$SERVER" || die "the server did not end well"

@@ -10,6 +10,8 @@
 //   make_custody part DIR REQUEST INDEX VALUE OUT
 //   make_custody join DIR REQUEST OUT PART…
 //   make_custody proof DIR INDEX PROOF     the statement is the proof's own
+//   make_custody cheat FOLDER SHARE PASSPHRASE OUT
+//                                          a dealing whose part for the last holder is wrong
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -22,6 +24,7 @@
 #include "custody/health.h"
 #include "custody/message.h"
 #include "custody/nonce_file.h"
+#include "custody/renewal_folder.h"
 #include "custody/share_file.h"
 
 namespace {
@@ -79,6 +82,24 @@ void DealShares(const fs::path& dir, uint16_t k, uint16_t n) {
                        crypto::WritePem("PUBLIC KEY", Must(GroupKey(dealt.set)).spki())));
 }
 
+// Cheat deals a share on as a holder would who wants the last of the new ones to have nothing.
+void Cheat(const fs::path& folder, const std::string& share, const std::string& passphrase,
+           const std::string& out) {
+  SystemRng rng;
+  const RenewalTerms terms = Must(ReadRenewalTerms(folder / kTermsFile));
+  const RenewalAgreed agreed =
+      Must(AgreeRenewal(terms, Must(ReadMessages<RenewalReceiver>(folder, ".receiver"))));
+  const Share own = Must(
+      OpenShare(Must(ReadTextFile(share, kMaxShareFile)), SecretBytes::Take(ToBytes(passphrase))));
+  RenewalDealing dealing = Must(DealRenewal(own, terms, agreed, rng));
+  dealing.dealing.sealed.back() = Must(DealOn(own, agreed.terms, rng)).sealed.back();
+  const std::string statement =
+      fmt::format("birthmark re-sharing\ntranscript {}\ndealing {}\n", ToHex(agreed.transcript),
+                  ToHex(crypto::Sha256(cbor::ToCbor(dealing.dealing))));
+  dealing.proof = Must(ProveShare(own, AsBytes(statement), rng));
+  Must(WriteFileAtomic(out, ToArmor(dealing)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -131,6 +152,8 @@ int main(int argc, char** argv) {
   } else if (verb == "proof") {
     const auto proof = ReadMessage<ShareProof>(args[3]);
     Must(CheckProof(SetOf(dir), number(2), proof.statement, proof));
+  } else if (verb == "cheat") {
+    Cheat(dir, args.at(2), args.at(3), args.at(4));
   } else {
     return 2;
   }

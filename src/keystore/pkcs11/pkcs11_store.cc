@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "crypto/digest.h"
+#include "crypto/pss.h"
 #include "hardware/pkcs11/session.h"
 #include "keystore/pkcs11/login.h"
 #include "keystore/pkcs11/objects.h"
@@ -55,7 +57,7 @@ namespace {
 
 using crypto::Algorithm;
 
-class Pkcs11Signer : public crypto::Signer {
+class Pkcs11Signer : public crypto::Signer, public crypto::PssSigner {
  public:
   Pkcs11Signer(std::shared_ptr<Pkcs11KeyStore::Core> core, CK_OBJECT_HANDLE key,
                crypto::PublicKey pub)
@@ -64,20 +66,32 @@ class Pkcs11Signer : public crypto::Signer {
 
   Result<Bytes> Sign(ByteView message) override {
     const Algorithm a = public_key_.algorithm();
-    Bytes in = pkcs11::ToSign(a, message), out(1024);
-    CK_ULONG n = out.size();
-    {
-      std::lock_guard lock(core_->mutex());
-      BM_TRY(hardware::Session * s, core_->LoggedIn());
-      CK_MECHANISM how{pkcs11::MechanismsOf(a).sign, nullptr, 0};
-      BM_CHECK(CheckRv(s->f().C_SignInit(s->handle(), &how, key_), "C_SignInit"));
-      BM_CHECK(CheckRv(s->f().C_Sign(s->handle(), in.data(), in.size(), out.data(), &n), "C_Sign"));
-    }
-    out.resize(std::min<size_t>(n, out.size()));
+    BM_TRY(const Bytes out,
+           Raw({pkcs11::MechanismsOf(a).sign, nullptr, 0}, pkcs11::ToSign(a, message)));
     return pkcs11::FromToken(a, out);
   }
 
+  // PKCS #11 v3.0 section 2.1.10: the hash is made here, the salt by the module.
+  Result<Bytes> SignPss(ByteView message, crypto::PssSalt salt) override {
+    const Digest digest = crypto::Sha256(message);
+    CK_RSA_PKCS_PSS_PARAMS params{
+        CKM_SHA256, CKG_MGF1_SHA256,
+        static_cast<CK_ULONG>(crypto::PssSaltSize(public_key_.algorithm(), salt))};
+    return Raw({CKM_RSA_PKCS_PSS, &params, sizeof params}, Bytes(digest.begin(), digest.end()));
+  }
+
  private:
+  Result<Bytes> Raw(CK_MECHANISM how, Bytes in) {
+    Bytes out(1024);
+    CK_ULONG n = out.size();
+    std::lock_guard lock(core_->mutex());
+    BM_TRY(hardware::Session * s, core_->LoggedIn());
+    BM_CHECK(CheckRv(s->f().C_SignInit(s->handle(), &how, key_), "C_SignInit"));
+    BM_CHECK(CheckRv(s->f().C_Sign(s->handle(), in.data(), in.size(), out.data(), &n), "C_Sign"));
+    out.resize(std::min<size_t>(n, out.size()));
+    return out;
+  }
+
   std::shared_ptr<Pkcs11KeyStore::Core> core_;
   CK_OBJECT_HANDLE key_;
   crypto::PublicKey public_key_;

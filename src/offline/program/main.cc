@@ -4,11 +4,16 @@
 // TPM's library; where they are, the ordinary program does the same. Thin: what the commands do is
 // offline/side.h.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <functional>
 #include <string>
 
+#include "cli/command_groups.h"
+#include "cli/handlers_share_rounds.h"
+#include "cli/run.h"
+#include "crypto/pem.h"
 #include "keystore/passphrase.h"
 #include "keystore/software/software_store.h"
 #include "offline/side.h"
@@ -26,6 +31,7 @@ constexpr const char* kFooter = R"(Examples:
   birthmark-offline request show identity-2.2.request
   birthmark-offline request sign identity-2.2.request --offline acme.offline
   birthmark-offline request list --offline acme.offline
+  birthmark-offline share join mine --in carried -o carry
 
 Exit codes: 0 done, 1 a negative result (refused, does not verify), 2 wrong use, 3 environment (a
 missing file, no permission), 4 internal.)";
@@ -36,15 +42,37 @@ struct SignArgs {
   bool dry_run = false;
 };
 
+// ShowOrNewer names a request that a newer program wrote as that, and not as a broken file.
+Result<offline::Shown> ShowOrNewer(const std::string& file, const std::string& text) {
+  constexpr size_t kMaxBlocks = 64;
+  constexpr std::string_view kKnown[] = {"BIRTHMARK REQUEST", "BIRTHMARK CRL REQUEST",
+                                         "BIRTHMARK ARTIFACT REQUEST",
+                                         "BIRTHMARK REQUEST SIGNATURE"};
+  auto shown = offline::Show(text);
+  if (shown) return shown;
+  const auto blocks = birthmark::crypto::ReadPem(text, kMaxBlocks);
+  if (!blocks) return shown;
+  for (const auto& b : *blocks) {
+    const bool known = std::ranges::find(kKnown, b.label) != std::end(kKnown);
+    if (known || !b.label.starts_with("BIRTHMARK ") || b.label.ends_with("RESPONSE")) continue;
+    return birthmark::Refused(
+        "offline.newer",
+        file +
+            " holds a block that birthmark-offline " BIRTHMARK_VERSION " does not know: " + b.label,
+        "a newer birthmark asked for it: bring the birthmark-offline of its version to this side");
+  }
+  return shown;
+}
+
 Result<std::string> RunShow(const std::string& file, bool json) {
   BM_TRY(std::string text, birthmark::ReadTextFile(file, birthmark::pki::kMaxCrlRequestBytes));
-  BM_TRY(offline::Shown shown, offline::Show(text));
+  BM_TRY(offline::Shown shown, ShowOrNewer(file, text));
   return json ? shown.json + "\n" : shown.text;
 }
 
 Result<std::string> RunSign(const SignArgs& a) {
   BM_TRY(std::string text, birthmark::ReadTextFile(a.file, birthmark::pki::kMaxCrlRequestBytes));
-  BM_TRY(offline::Shown shown, offline::Show(text));
+  BM_TRY(offline::Shown shown, ShowOrNewer(a.file, text));
   keystore::PassphraseSource source;
   if (!a.passphrase_file.empty()) source.file = a.passphrase_file;
   if (a.passphrase_fd >= 0) source.fd = a.passphrase_fd;
@@ -108,12 +136,27 @@ int Print(const Result<std::string>& result) {
   return 0;
 }
 
+// Shares are the commands of a holder that need neither a workspace nor a module.
+std::vector<birthmark::cli::Command> Shares() {
+  std::vector<birthmark::cli::Command> all = birthmark::cli::ShareCommands();
+  for (auto& c : all) {
+    // The examples name the program that this is.
+    c.example.replace(0, c.example.find(' '), "birthmark-offline");
+  }
+  return all;
+}
+
 }  // namespace
+
+// Cards are behind modules, and a static program loads none: share.card says so.
+birthmark::app::ReadCard birthmark::cli::CardsFor(const Invocation&) { return {}; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // a reader of our output may leave at any time
   CLI::App app{
-      "The offline side of a manufacturer's PKI: look at what was carried here, and sign it."};
+      "The offline side of a manufacturer's PKI: look at what was carried here and sign it; and "
+      "what "
+      "a holder of a share does."};
   app.footer(kFooter);
   app.require_subcommand(1);
   std::function<Result<std::string>()> run;
@@ -149,6 +192,10 @@ int main(int argc, char** argv) {
   c->footer("Example: birthmark-offline request list --offline acme.offline");
   c->callback([&] { run = [&] { return RunList(side); }; });
 
+  const std::vector<birthmark::cli::Command> shares = Shares();
+  birthmark::cli::Parser parser;
+  parser.Add(app, shares);
+
   c = app.add_subcommand("version", "Print the version");
   c->callback([&] {
     run = []() -> Result<std::string> { return "birthmark-offline " BIRTHMARK_VERSION "\n"; };
@@ -156,6 +203,8 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& e) {
+    return e.get_exit_code();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : birthmark::ExitCode(birthmark::ErrorKind::kUsage);
   }
